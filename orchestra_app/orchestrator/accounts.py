@@ -1,0 +1,127 @@
+"""Caps that several runs share: a job's money, a visitor's day, the installation's day.
+
+Amounts are whole pico-dollars (1e-12 USD), so that sums are exact and a cap is a cap.
+"""
+
+import asyncio
+import math
+import threading
+from typing import Protocol
+
+PICO = 10**12
+
+
+def pico(usd: float) -> int:
+    """Return `usd` as pico-dollars, rounded up."""
+    return math.ceil(usd * PICO)
+
+
+class Account(Protocol):
+    """Money that is taken before a use and given back where less was used."""
+
+    name: str
+
+    async def ensure(self, amount: int) -> int:
+        """Make up to `amount` ready to be taken at once and return how much is."""
+        ...
+
+    def take(self, amount: int) -> bool:
+        """Take `amount` if it is ready; never waits."""
+        ...
+
+    def give(self, amount: int) -> None:
+        """Give back what was taken and not used; a negative amount books an excess that was billed."""
+        ...
+
+
+class Shared:
+    """A cap inside this process, such as a job's."""
+
+    def __init__(self, name: str, cap: float):
+        self.name = name
+        self._free = math.floor(cap * PICO)
+        self._lock = threading.Lock()
+
+    async def ensure(self, amount: int) -> int:
+        return min(amount, max(0, self._free))
+
+    def take(self, amount: int) -> bool:
+        with self._lock:
+            if amount > self._free:
+                return False
+            self._free -= amount
+            return True
+
+    def give(self, amount: int) -> None:
+        with self._lock:
+            self._free += amount
+
+    @property
+    def left(self) -> float:
+        """USD left."""
+        return self._free / PICO
+
+
+class Leases(Protocol):
+    """Where day accounts live: the store."""
+
+    def lease(self, key: str, amount: int, cap: int) -> bool: ...
+
+    def give_back(self, key: str, amount: int) -> None: ...
+
+    def taken(self, key: str) -> int: ...
+
+
+class Day:
+    """A day's cap in the database, of which this process leases slices.
+
+    What a dead process had leased and not given back counts as spent.
+    """
+
+    SLICES = 50
+    """The cap is leased in this many slices at most, so that not every call touches the database."""
+
+    def __init__(self, name: str, cap: float, leases: Leases):
+        self.name = name
+        self._cap = math.floor(cap * PICO)
+        self._leases = leases
+        self._free = 0
+        self._lock = threading.Lock()
+        self._leasing = asyncio.Lock()
+
+    async def ensure(self, amount: int) -> int:
+        if self._free < amount:
+            async with self._leasing:
+                await asyncio.to_thread(self._lease, amount)
+        return min(amount, max(0, self._free))
+
+    def _lease(self, amount: int) -> None:
+        short = amount - self._free
+        if short <= 0:
+            return
+        for wanted in (max(short, self._cap // self.SLICES), short, self._remaining()):
+            if wanted > 0 and self._leases.lease(self.name, wanted, self._cap):
+                with self._lock:
+                    self._free += wanted
+                return
+
+    def _remaining(self) -> int:
+        return self._cap - self._leases.taken(self.name)
+
+    def take(self, amount: int) -> bool:
+        with self._lock:
+            if amount > self._free:
+                return False
+            self._free -= amount
+            return True
+
+    def give(self, amount: int) -> None:
+        with self._lock:
+            self._free += amount
+
+    def close(self) -> None:
+        """Give what was leased and not spent back to the database."""
+        with self._lock:
+            free, self._free = self._free, 0
+        if free:
+            self._leases.give_back(self.name, free)

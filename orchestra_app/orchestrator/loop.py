@@ -1,0 +1,63 @@
+"""The loop: plan what may be offered, ask the policy, check its calls, run them, until there is an answer."""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.events import Event
+from orchestra_app.core.task import Task
+from orchestra_app.core.text import EstimatedTokens, TokenCounter
+from orchestra_app.orchestrator.accounts import Account
+from orchestra_app.orchestrator.ledger import Ledger
+from orchestra_app.orchestrator.policy import Policy
+from orchestra_app.orchestrator.rollout import Rollout
+from orchestra_app.orchestrator.stop import Stop, Stopped
+from orchestra_app.tools.base import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Whose run it is and how it is watched and stopped."""
+
+    trace_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    seed: int = 0
+    owner: str = "local"
+    consent: bool = False
+    group: str | None = None
+    job: Account | None = None
+    """A cap that this run shares with others."""
+    stop: Stop = field(default_factory=Stop)
+    on_text: Callable[[str], None] | None = None
+    """Called with the policy's text as it streams in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orchestrator:
+    """Runs one policy over one catalogue's tools."""
+
+    catalog: Catalog
+    toolbox: Toolbox
+    policy: Policy
+    ledger: Ledger
+    tokens: TokenCounter = field(default_factory=EstimatedTokens)
+
+    async def run(self, task: Task, options: Options | None = None) -> AsyncGenerator[Event]:
+        """Yield the events of one rollout; the last is always a `RolloutFinished`.
+
+        Failures of backends, tools and budgets are part of the events. Closing the generator cancels what is
+        in flight and settles it.
+        """
+        rollout = Rollout(self, task, options or Options())
+        yield rollout.started
+        try:
+            while rollout.trace.status == "running":
+                async with aclosing(rollout.turn()) as events:
+                    async for event in events:
+                        rollout.trace.apply(event)
+                        yield event
+        except Stopped:
+            for event in rollout.cut_short():
+                rollout.trace.apply(event)
+                yield event

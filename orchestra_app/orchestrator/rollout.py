@@ -1,0 +1,285 @@
+"""One run on its way: turn by turn, with its purse and the trace so far."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestra_app.backends.base import State
+from orchestra_app.core.errors import BackendError, BudgetError, ToolError
+from orchestra_app.core.events import (
+    Event,
+    ReplyReceived,
+    RolloutFinished,
+    RolloutStarted,
+    Status,
+    ToolFinished,
+)
+from orchestra_app.core.message import Message, Reply, ToolCall, ToolResult
+from orchestra_app.core.task import Task
+from orchestra_app.core.trace import Trace
+from orchestra_app.orchestrator.chat import converse
+from orchestra_app.orchestrator.instruction import instruction
+from orchestra_app.orchestrator.ledger import CallPurse, Hold
+from orchestra_app.orchestrator.packed import pack
+from orchestra_app.orchestrator.plan import Plan, plan_chat, plan_packed
+from orchestra_app.orchestrator.reading import problem_with
+
+if TYPE_CHECKING:
+    from orchestra_app.orchestrator.loop import Options, Orchestrator
+
+USELESS_TURNS = 2
+"""Turns in a row without a valid call after which a final answer is forced."""
+FORCED_TRIES = 3
+"""Forced answers that may fail before the run does."""
+
+
+class Rollout:
+    """The state of one run."""
+
+    def __init__(self, orchestrator: "Orchestrator", task: Task, options: "Options"):
+        self.orchestrator = orchestrator
+        self.policy = orchestrator.policy
+        self.options = options
+        self.task = task
+        simulated = orchestrator.catalog.simulated
+        self.purse = orchestrator.ledger.open(
+            task.budget, owner=options.owner, simulated=simulated, job=options.job
+        )
+        self.started = RolloutStarted(
+            trace_id=options.trace_id,
+            task=task,
+            policy=self.policy.name,
+            catalog=orchestrator.catalog.ref,
+            protocol=self.policy.protocol,
+            render="hle" if self.policy.protocol == "packed" else "chat",
+            seed=options.seed,
+            started_at=datetime.now(UTC),
+            owner=options.owner,
+            consent=options.consent,
+            group=options.group,
+        )
+        self.trace = Trace.start(self.started)
+        self._useless = 0
+        self._forced = 0
+        self._under_way: list[tuple[ToolCall | None, CallPurse]] = []
+
+    async def turn(self) -> AsyncGenerator[Event]:
+        """Yield the events of the next turn, the last of the run included."""
+        state = self._state()
+        planned = await self._plan(state)
+        if planned.refusal:
+            yield self._finished("failed" if planned.excluded else "exhausted", error=planned.refusal)
+            return
+        state = replace(state, offered=planned.offered)
+        forced = self._reason_to_force(planned)
+        if forced and (self._forced >= FORCED_TRIES or self.policy.gives_up):
+            yield self._finished("failed", error=self._no_answer())
+            return
+        purse = self._purse(None if forced else planned.hold)
+        self._under_way = [(None, purse)]
+        try:
+            reply, state, forced = await self._reply(state, planned, purse, forced)
+        except BudgetError as error:
+            yield self._finished("exhausted", error=str(error))
+            return
+        except BackendError as error:
+            if purse.charges:
+                yield self._received(Reply(), purse, state, "failed")
+            yield self._finished("failed", error=str(error))
+            return
+        self._under_way = []
+        received = self._received(reply, purse, state, forced)
+        yield received
+        async for event in self._act(received, state, planned.hold):
+            yield event
+
+    async def _plan(self, state: State) -> Plan:
+        orchestrator = self.orchestrator
+        if self.policy.protocol == "chat":
+            final = converse(state, tokens=orchestrator.tokens, room=self._room(), final=True)
+            return await plan_chat(orchestrator.toolbox, state, self.purse, self.policy, final)
+        last = len(self.trace.turns) >= self.task.budget.turns - 1
+        return await plan_packed(orchestrator.toolbox, state, self.purse, last=last)
+
+    def _reason_to_force(self, planned: Plan) -> str | None:
+        """Return why the final answer is taken now, or None where the policy is asked."""
+        if self._forced or len(self.trace.turns) >= self.task.budget.turns:
+            return "turns"
+        if self._useless >= USELESS_TURNS:
+            return "useless"
+        if self.policy.protocol == "chat":
+            return None
+        choices = sum(len(offer.choices) or 1 for offer in planned.offered)
+        if choices > 1:
+            return None
+        return "only choice" if choices else "budget"
+
+    async def _reply(
+        self, state: State, planned: Plan, purse: CallPurse, forced: str | None
+    ) -> tuple[Reply, State, str | None]:
+        """Return the next reply, the state with what was offered for it, and why it was forced, if it was.
+
+        Raises BudgetError, BackendError and Stopped.
+        """
+        if not forced:
+            try:
+                return await self._complete(self._messages(state), state, purse), state, None
+            except BudgetError:
+                forced = "budget"
+        if ending := planned.ending:
+            call = ToolCall(id="", name=ending.tool.name, arguments={"model": ending.alias})
+            only = self.orchestrator.toolbox.offer(
+                self.task.preference, lambda tool, alias: tool is ending.tool and alias == ending.alias
+            )
+            return Reply(calls=(call,)), replace(state, offered=only), forced
+        purse.hold = Hold()
+        state = replace(state, offered=())
+        messages = converse(state, tokens=self.orchestrator.tokens, room=self._room(), final=True)
+        reply = await self._complete(messages, state, purse)
+        return reply.model_copy(update={"calls": ()}), state, forced
+
+    def _messages(self, state: State) -> tuple[Message, ...]:
+        tokens = self.orchestrator.tokens
+        if self.policy.protocol == "chat":
+            return converse(state, tokens=tokens, room=self._room())
+        note = _note(self.trace)
+        return pack(state.problem, state.documents, state.executions, tokens=tokens, note=note)
+
+    async def _complete(self, messages: tuple[Message, ...], state: State, purse: CallPurse) -> Reply:
+        request = replace(self.policy.request(messages, state), on_text=self.options.on_text)
+        return await self.options.stop.run(self.policy.backend.complete(request, purse))
+
+    async def _act(self, received: ReplyReceived, state: State, hold: Hold) -> AsyncIterator[Event]:
+        """Yield what comes of a reply: refused calls, results, and the end where there is an answer."""
+        reply = received.reply
+        self._forced += received.forced is not None
+        if self.policy.protocol == "chat" and not reply.calls and (text := reply.text.strip()):
+            yield self._finished("answered", answer=text)
+            return
+        valid: list[ToolCall] = []
+        for call in reply.calls:
+            problem = problem_with(call, state.offered)
+            if problem is None and valid and self.policy.protocol == "packed":
+                problem = "Only one call is made in a turn; the first valid one was."
+            if problem is None:
+                valid.append(call)
+            else:
+                yield self._tool_finished(ToolResult(call_id=call.id, error=problem), self._purse(None))
+        self._useless = 0 if valid else self._useless + 1
+        if not valid:
+            return
+        async for event in self._run_calls(valid, state, hold):
+            yield event
+            if event.result.answer is not None and self.policy.protocol == "packed":
+                yield self._finished("answered", answer=event.result.answer)
+
+    async def _run_calls(
+        self, calls: list[ToolCall], state: State, hold: Hold
+    ) -> AsyncIterator[ToolFinished]:
+        """Run calls side by side and yield each result in the order of the calls."""
+        tools = self.orchestrator.toolbox.tools
+        pairs = [(call, self._purse(None if tools[call.name].ends else hold)) for call in calls]
+        self._under_way = list(pairs)
+        work = [self._call(call, state, purse) for call, purse in pairs]
+        results = await self.options.stop.run(_together(work))
+        self._under_way = []
+        for (_, purse), result in zip(pairs, results, strict=True):
+            yield self._tool_finished(result, purse)
+
+    async def _call(self, call: ToolCall, state: State, purse: CallPurse) -> ToolResult:
+        tool = self.orchestrator.toolbox.tools[call.name]
+        try:
+            return await tool.call(call, state, purse)
+        except (ToolError, BudgetError, BackendError) as error:
+            return ToolResult(call_id=call.id, error=str(error))
+
+    def cut_short(self) -> list[Event]:
+        """Return the events that book what was in flight when the run was stopped, and the last event."""
+        events: list[Event] = []
+        for call, purse in self._under_way:
+            if call is not None:
+                events.append(self._tool_finished(ToolResult(call_id=call.id, error="Stopped."), purse))
+            elif purse.charges:
+                events.append(self._received(Reply(), purse, self._state(), "stopped"))
+        self._under_way = []
+        return [*events, self._finished("stopped", error="The run was stopped.")]
+
+    def _finished(
+        self, status: Status, *, answer: str | None = None, error: str | None = None
+    ) -> RolloutFinished:
+        return RolloutFinished(status=status, answer=answer, error=error, at=self.purse.clock.now())
+
+    def _received(self, reply: Reply, purse: CallPurse, state: State, forced: str | None) -> ReplyReceived:
+        purse.close()
+        at = self.purse.clock.now()
+        turn = len(self.trace.turns) + 1
+        # Own ids: a provider's may repeat across turns, and two runs of one seed must agree.
+        calls = tuple(
+            call.model_copy(update={"id": f"{turn}.{index}"}) for index, call in enumerate(reply.calls, 1)
+        )
+        update = {"charges": tuple(purse.charges), "at": at, "calls": calls}
+        return ReplyReceived(
+            offered=state.offered,
+            instruction=state.instruction,
+            reply=reply.model_copy(update=update),
+            forced=forced,
+            at=at,
+        )
+
+    def _tool_finished(self, result: ToolResult, purse: CallPurse) -> ToolFinished:
+        purse.close()
+        at = purse.clock.now()
+        result = result.model_copy(update={"charges": tuple(purse.charges), "at": at})
+        return ToolFinished(result=result, at=at)
+
+    def _state(self) -> State:
+        trace, purse = self.trace, self.purse
+        sentence = instruction(
+            self.task.preference,
+            self.orchestrator.catalog,
+            cost_left=purse.cost_left,
+            seconds_left=purse.seconds_left,
+        )
+        return State(
+            task=self.task,
+            catalog=self.orchestrator.catalog,
+            documents=tuple(trace.documents),
+            executions=tuple(trace.executions),
+            turns=tuple(trace.turns),
+            offered=(),
+            instruction=sentence,
+            cost_left=purse.cost_left,
+            seconds_left=purse.seconds_left,
+            seed=self.options.seed,
+        )
+
+    def _purse(self, hold: Hold | None) -> CallPurse:
+        return CallPurse(self.purse, hold, simulated=self.orchestrator.catalog.simulated)
+
+    def _room(self) -> int:
+        """Return the tokens that a conversation may take."""
+        return max(1_000, self.policy.model.context - self.policy.max_output - 2_000)
+
+    def _no_answer(self) -> str:
+        errors = [result.error for turn in self.trace.turns[-1:] for result in turn.results if result.error]
+        return f"No usable answer came: {errors[-1]}" if errors else "The policy gave no usable answer."
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, ToolResult]]) -> list[ToolResult]:
+    if len(work) == 1:
+        return [await work[0]]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in work]
+    return [task.result() for task in tasks]
+
+
+def _note(trace: Trace) -> str:
+    """Return what went wrong in the last turn, for the policy to read."""
+    if not trace.turns:
+        return ""
+    last = trace.turns[-1]
+    if not last.reply.calls:
+        return "The last reply held no tool call; call one of the tools."
+    return " ".join(result.error for result in last.results if result.error)
