@@ -12,6 +12,9 @@ from orchestra_app.core.value import Value
 
 ToolKind = Literal["search", "reason", "answer"]
 
+BASELINES = ("rules", "best-expert", "best-pipeline", "mid-pipeline", "cheapest", "random", "do-nothing")
+"""Policies that come with the program and ask no model; every catalogue has them."""
+
 
 class Figure(Value):
     """A number with where it comes from."""

@@ -19,11 +19,10 @@ from orchestra_app.core.events import (
 from orchestra_app.core.message import Message, Reply, ToolCall, ToolResult
 from orchestra_app.core.task import Task
 from orchestra_app.core.trace import Trace
-from orchestra_app.orchestrator.chat import converse
 from orchestra_app.orchestrator.instruction import instruction
 from orchestra_app.orchestrator.ledger import CallPurse, Hold
-from orchestra_app.orchestrator.packed import pack
 from orchestra_app.orchestrator.plan import Plan, plan_chat, plan_packed
+from orchestra_app.orchestrator.prompt import prompt, room
 from orchestra_app.orchestrator.reading import problem_with
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Rollout:
     async def _plan(self, state: State) -> Plan:
         orchestrator = self.orchestrator
         if self.policy.protocol == "chat":
-            final = converse(state, tokens=orchestrator.tokens, room=self._room(), final=True)
+            final = self._messages(state, final=True)
             return await plan_chat(orchestrator.toolbox, state, self.purse, self.policy, final)
         last = len(self.trace.turns) >= self.task.budget.turns - 1
         return await plan_packed(orchestrator.toolbox, state, self.purse, last=last)
@@ -136,16 +135,13 @@ class Rollout:
             return Reply(calls=(call,)), replace(state, offered=only), forced
         purse.hold = Hold()
         state = replace(state, offered=())
-        messages = converse(state, tokens=self.orchestrator.tokens, room=self._room(), final=True)
-        reply = await self._complete(messages, state, purse)
+        reply = await self._complete(self._messages(state, final=True), state, purse)
         return reply.model_copy(update={"calls": ()}), state, forced
 
-    def _messages(self, state: State) -> tuple[Message, ...]:
+    def _messages(self, state: State, *, final: bool = False) -> tuple[Message, ...]:
+        size = room(self.policy.model.context, self.policy.max_output)
         tokens = self.orchestrator.tokens
-        if self.policy.protocol == "chat":
-            return converse(state, tokens=tokens, room=self._room())
-        note = _note(self.trace)
-        return pack(state.problem, state.documents, state.executions, tokens=tokens, note=note)
+        return prompt(self.policy.protocol, state, tokens=tokens, room=size, final=final)
 
     async def _complete(self, messages: tuple[Message, ...], state: State, purse: CallPurse) -> Reply:
         request = replace(self.policy.request(messages, state), on_text=self.options.on_text)
@@ -258,10 +254,6 @@ class Rollout:
     def _purse(self, hold: Hold | None) -> CallPurse:
         return CallPurse(self.purse, hold, simulated=self.orchestrator.catalog.simulated)
 
-    def _room(self) -> int:
-        """Return the tokens that a conversation may take."""
-        return max(1_000, self.policy.model.context - self.policy.max_output - 2_000)
-
     def _no_answer(self) -> str:
         errors = [result.error for turn in self.trace.turns[-1:] for result in turn.results if result.error]
         return f"No usable answer came: {errors[-1]}" if errors else "The policy gave no usable answer."
@@ -273,13 +265,3 @@ async def _together(work: Sequence[Coroutine[Any, Any, ToolResult]]) -> list[Too
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(each) for each in work]
     return [task.result() for task in tasks]
-
-
-def _note(trace: Trace) -> str:
-    """Return what went wrong in the last turn, for the policy to read."""
-    if not trace.turns:
-        return ""
-    last = trace.turns[-1]
-    if not last.reply.calls:
-        return "The last reply held no tool call; call one of the tools."
-    return " ".join(result.error for result in last.results if result.error)

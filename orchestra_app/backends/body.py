@@ -1,0 +1,53 @@
+"""What is sent: a request as the body of a chat completions call."""
+
+import json
+import re
+from typing import Any
+
+from orchestra_app.backends.base import Request
+from orchestra_app.core.message import Message, ToolCall
+
+RESERVED = frozenset({"max_tokens", "max_completion_tokens", "n", "best_of", "stream", "stream_options"})
+"""Fields that `Model.options` cannot set: the reservation or the reading of the reply depends on them."""
+NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+LONGEST_NAME = 64
+
+
+def body_of(request: Request, max_tokens: int) -> dict[str, Any]:
+    """Return the JSON body of a request whose reply is held to `max_tokens`."""
+    model = request.model
+    body = {key: value for key, value in model.options.items() if key not in RESERVED}
+    body["model"] = model.id or request.name
+    body["messages"] = [message_of(message) for message in request.messages]
+    body["max_completion_tokens" if model.reasoning else "max_tokens"] = max_tokens
+    temperature = model.temperature if request.temperature is None else request.temperature
+    if temperature is not None:
+        body["temperature"] = temperature
+    if request.tools:
+        body["tools"] = request.tools
+    if request.on_text is not None:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def message_of(message: Message) -> dict[str, Any]:
+    """Return one message in the API's shape."""
+    shaped: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.calls:
+        shaped["content"] = message.content or None
+        shaped["tool_calls"] = [call_of(call) for call in message.calls]
+    if message.call_id is not None:
+        shaped["tool_call_id"] = message.call_id
+    return shaped
+
+
+def call_of(call: ToolCall) -> dict[str, Any]:
+    """Return one earlier call in the API's shape.
+
+    Servers refuse a whole conversation for one bad name or for arguments that are no JSON object, so what the
+    policy wrote wrongly is wrapped.
+    """
+    name = NOT_IN_NAMES.sub("_", call.name)[:LONGEST_NAME] or "unreadable"
+    arguments = call.arguments if isinstance(call.arguments, dict) else {"unreadable": call.arguments}
+    return {"id": call.id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}

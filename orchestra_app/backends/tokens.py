@@ -1,0 +1,74 @@
+"""Counting prompts with a model's own tokenizer, where the catalogue names one."""
+
+import asyncio
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestra_app.backends.base import Request, input_bound
+from orchestra_app.core.catalog import Model
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.text import EstimatedTokens, TokenCounter
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+class ExactTokens:
+    """Counts and cuts text with the tokenizer of one `tokenizer.json`."""
+
+    def __init__(self, tokenizer: "Tokenizer"):
+        self._tokenizer = tokenizer
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def tail(self, text: str, limit: int) -> str:
+        if limit <= 0:
+            return ""
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        # The rest alone may be split otherwise than inside the whole text, so it is counted again.
+        while len(offsets) > limit:
+            start = offsets[-limit][0]
+            if start < offsets[-limit - 1][1]:
+                start = offsets[-limit][1]
+            text = text[max(start, 1) :]
+            offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        return text
+
+
+def counter(model: Model) -> TokenCounter:
+    """Return how to count and cut text for `model`: exactly with its tokenizer, else by estimate.
+
+    Raises ConfigError where its `tokenizer.json` cannot be read.
+    """
+    return EstimatedTokens() if model.tokenizer is None else _load(model.tokenizer)
+
+
+async def prompt_tokens(request: Request) -> int:
+    """Return an upper bound of the prompt's tokens, close where the model's tokenizer is here."""
+    if request.model.tokenizer is None:
+        return input_bound(request)
+    exact = counter(request.model)
+    return await asyncio.to_thread(input_bound, request, exact.count)
+
+
+@lru_cache(maxsize=16)
+def _load(path: str) -> ExactTokens:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        known = "model" in json.loads(text)
+    except (OSError, ValueError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise ConfigError(
+            f"The tokenizer {path} cannot be read ({reason}); name another file in the catalogue."
+        ) from error
+    if not known:
+        raise ConfigError(f"The file {path} is no tokenizer.json; name another file in the catalogue.")
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(text)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return ExactTokens(tokenizer)

@@ -1,0 +1,66 @@
+"""The policy's prompt of any turn, while it runs and again from a stored trace."""
+
+from orchestra_app.backends.base import State
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.events import Protocol
+from orchestra_app.core.message import Message
+from orchestra_app.core.text import EstimatedTokens, TokenCounter
+from orchestra_app.core.trace import Trace, Turn
+from orchestra_app.orchestrator.chat import converse
+from orchestra_app.orchestrator.packed import pack
+
+RESERVED_TOKENS = 2_000
+"""Tokens of a context that tool schemas and the chat template may take."""
+SMALLEST_ROOM = 1_000
+
+
+def room(context: int, max_output: int) -> int:
+    """Return the tokens that a conversation may take in a model's context."""
+    return max(SMALLEST_ROOM, context - max_output - RESERVED_TOKENS)
+
+
+def prompt(
+    protocol: Protocol, state: State, *, tokens: TokenCounter, room: int, final: bool = False
+) -> tuple[Message, ...]:
+    """Return what the policy reads in this state; `final` asks a chat policy to answer now."""
+    if protocol == "chat":
+        return converse(state, tokens=tokens, room=room, final=final)
+    note = last_problem(state.turns)
+    return pack(state.problem, state.documents, state.executions, tokens=tokens, note=note)
+
+
+def rebuild(
+    trace: Trace, index: int, catalog: Catalog, *, tokens: TokenCounter | None = None
+) -> tuple[Message, ...]:
+    """Return the prompt of turn `index` of a stored trace; empty where the loop answered without the policy.
+
+    catalog: the snapshot that the trace names. tokens: the policy's counter where its model has one.
+    """
+    turn, before = trace.turns[index], tuple(trace.turns[:index])
+    if turn.forced and trace.protocol == "packed":
+        return ()
+    state = State(
+        task=trace.task,
+        catalog=catalog,
+        documents=tuple(
+            document for each in before for result in each.results for document in result.documents
+        ),
+        executions=tuple(run for each in before for result in each.results for run in result.executions),
+        turns=before,
+        offered=turn.offered,
+        instruction=turn.instruction,
+        seed=trace.seed,
+    )
+    spec = catalog.policies.get(trace.policy)
+    size = room(catalog.models[spec.model].context, spec.max_output) if spec else room(32_768, 4_096)
+    counter = tokens or EstimatedTokens()
+    return prompt(trace.protocol, state, tokens=counter, room=size, final=turn.forced is not None)
+
+
+def last_problem(turns: tuple[Turn, ...]) -> str:
+    """Return what went wrong in the last turn, for the policy to read; "" where nothing did."""
+    if not turns:
+        return ""
+    if not turns[-1].reply.calls:
+        return "The last reply held no tool call; call one of the tools."
+    return " ".join(result.error for result in turns[-1].results if result.error)

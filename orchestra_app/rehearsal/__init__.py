@@ -1,0 +1,1 @@
+"""The embedded world: generated questions, a corpus about invented places, and simulated experts."""

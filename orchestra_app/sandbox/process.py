@@ -1,0 +1,99 @@
+"""The zygote as its parent sees it: started with nothing of the parent's, asked over a socket."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from orchestra_app.core.errors import ToolError
+from orchestra_app.sandbox.inside import limits
+
+_BOOT = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from inside.start import main
+del sys.path[0]
+main(sys.argv[2:])
+"""
+
+# All that the zygote's environment may hold: what an interpreter or numpy may need to start, never a secret.
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+def _package_folders() -> list[str]:
+    """Find where the preloaded packages are installed, without loading them."""
+    folders = []
+    for name in ("numpy", "sympy", "mpmath"):
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            raise ToolError(f"The sandbox needs the package {name}: run pip install -r requirements.txt.")
+        folders.append(str(Path(found.origin).parent.parent))
+    return list(dict.fromkeys(folders))
+
+
+class Process:
+    """One zygote process and the socket to it."""
+
+    def __init__(self, *, newest_abi: int = 0):
+        packages = _package_folders()
+        self._folder = tempfile.mkdtemp(prefix="orchestra-sandbox-")
+        self._errors = os.memfd_create("errors")
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)
+        arguments = (theirs.fileno(), os.getpid(), newest_abi, self._folder, *packages)
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    *("-I", "-S", "-B", "-c", _BOOT),
+                    str(Path(__file__).parent),
+                    *map(str, arguments),
+                ],
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """True until the process has ended."""
+        return self._process.poll() is None
+
+    async def send(self, seconds: float, descriptors: list[int]) -> None:
+        """Ask for a run; raises OSError when the process is gone."""
+        while True:
+            try:
+                socket.send_fds(self._control, [limits.REQUEST.pack(seconds)], descriptors)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+
+    def complaint(self) -> str:
+        """Return the last line that the process wrote to its stderr."""
+        size = os.fstat(self._errors).st_size
+        lines = os.pread(self._errors, 2000, max(0, size - 2000)).decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
+
+    def close(self) -> None:
+        """End the process and everything it runs, and wait for that (milliseconds)."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2)
+        self._process.kill()
+        self._process.wait()
+        os.close(self._errors)
+        shutil.rmtree(self._folder, ignore_errors=True)

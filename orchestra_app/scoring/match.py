@@ -1,0 +1,60 @@
+"""Compares an answer with the gold answer where no judgement is needed: equal once written the same way."""
+
+import re
+import unicodedata
+from fractions import Fraction
+
+LONGEST_NUMBER = 60
+"""Characters of the longest text that is read as a number; longer ones are compared as text."""
+
+_DASHES = re.compile(r"[\u2010-\u2015\u2212]")
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"'})
+_WRAPPED = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\{([^{}]*)\}")
+_ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
+_PAIRS = (('"', '"'), ("'", "'"), ("`", "`"), ("$", "$"), ("\\(", "\\)"), ("**", "**"))
+_GROUPS = r"\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)|\d+"
+_QUANTITY = re.compile(
+    rf"([$€£¥]?)\s*([+-]?)\s*({_GROUPS})?(\.\d*)?(?:e([+-]?\d{{1,2}}))?(?:\s*/\s*(\d+))?\s*([^\d\s.,/][^\d]*)?"
+)
+
+
+def matches(answer: str, gold: str) -> bool:
+    """Return whether an answer equals the gold answer in all but its writing.
+
+    Case, spaces, a leading article, quotes, a final stop and Unicode variants do not count; numbers are
+    compared by their value, with the same unit or none on both sides. Anything less alike is for a judge.
+    """
+    given, wanted = normalised(answer), normalised(gold)
+    if not given or not wanted:
+        return False
+    if given == wanted:
+        return True
+    number = _quantity(wanted)
+    return number is not None and number == _quantity(given)
+
+
+def normalised(text: str) -> str:
+    """Return the text in the one writing in which answers are compared."""
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    text = " ".join(_DASHES.sub("-", text).replace("\\%", "%").replace("\\$", "$").casefold().split())
+    before = None
+    while text != before:
+        before = text
+        text = _WRAPPED.sub(r"\1", text).rstrip(".!;,").strip()
+        for opening, closing in _PAIRS:
+            if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
+                text = text[len(opening) : -len(closing)].strip()
+    return _ARTICLE.sub("", text)
+
+
+def _quantity(text: str) -> tuple[Fraction, str] | None:
+    """Return the exact value and the unit of a text that is one quantity and nothing else."""
+    found = _QUANTITY.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    if found is None:
+        return None
+    currency, sign, whole, decimals, exponent, divisor, unit = found.groups(default="")
+    digits = re.sub(r"[,' _]", "", whole) + ("" if decimals == "." else decimals)
+    if not re.search(r"\d", digits) or (divisor and int(divisor) == 0) or (currency and unit):
+        return None
+    value = Fraction(f"{sign}{digits}{f'e{exponent}' if exponent else ''}") / int(divisor or 1)
+    return value, (currency or unit).strip()

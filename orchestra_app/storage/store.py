@@ -1,0 +1,161 @@
+"""The store: everything that is kept, behind one value that the whole house shares."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, delete, insert, select
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.errors import StorageError
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.storage import accounts, labels, reaping
+from orchestra_app.storage.database import Database
+from orchestra_app.storage.opening import open_database
+from orchestra_app.storage.queries import Facets, Filter, Summary, count_facets, count_traces, list_traces
+from orchestra_app.storage.rows import dump, offer_hashes, read_trace, read_turn
+from orchestra_app.storage.schema import CATALOG, TOOL_SCHEMA, TRACE, TURN
+from orchestra_app.storage.writer import Writer
+
+ALL = Filter()
+
+
+class Store:
+    """An open database with its writer thread; every method may raise StorageError."""
+
+    def __init__(self, database: Database):
+        self._database = database
+        self.writer = Writer(database)
+        """Writes running traces; only `record` uses it."""
+
+    @classmethod
+    def open(cls, address: str | Path) -> Self:
+        """Return the store in a folder, in a `.db` file or at a postgresql:// address.
+
+        Makes or upgrades the tables, and closes traces that a dead process left running.
+        """
+        database = open_database(address)
+        try:
+            reaping.reap(database)
+        except BaseException:
+            database.engine.dispose()
+            raise
+        return cls(database)
+
+    @property
+    def place(self) -> str:
+        """Where it is, as a person would name it."""
+        return self._database.place
+
+    def close(self) -> None:
+        """Write what is left and let the database go."""
+        self.writer.close()
+        self._database.engine.dispose()
+
+    async def get(self, trace_id: str, *, owner: str | None = None) -> Trace | None:
+        """Return a trace as it was recorded, with its labels; None where `owner` has none of this id."""
+        return await asyncio.to_thread(self._get, trace_id, owner)
+
+    async def list(self, wanted: Filter = ALL, *, page: int = 1, size: int = 50) -> tuple[Summary, ...]:
+        """Return one page of traces without their turns, the newest first; pages count from 1."""
+        return await asyncio.to_thread(self._list, wanted, page, size)
+
+    async def count(self, wanted: Filter = ALL) -> int:
+        """Return how many traces are wanted."""
+        return await asyncio.to_thread(self._read, count_traces, wanted)
+
+    async def facets(self, wanted: Filter = ALL) -> Facets:
+        """Return the values that a list can be filtered by, with how many traces have each."""
+        return await asyncio.to_thread(self._read, count_facets, wanted)
+
+    async def delete(self, trace_id: str, owner: str) -> bool:
+        """Delete a finished trace of `owner` with its turns and labels; return whether it was there."""
+        return await asyncio.to_thread(self._delete, trace_id, owner)
+
+    async def add_label(self, trace_id: str, label: Label) -> int:
+        """Keep a label, bring the verdict up to date and return the label's id."""
+        return await asyncio.to_thread(self._write, labels.add, trace_id, label)
+
+    async def labels(self, trace_id: str) -> dict[int, Label]:
+        """Return the labels of a trace by their id, the oldest first."""
+        return await asyncio.to_thread(self._read, labels.find, trace_id)
+
+    async def remove_label(self, label_id: int) -> bool:
+        """Remove a label; return whether it was there."""
+        return await asyncio.to_thread(self._write, labels.remove, label_id)
+
+    async def save_catalog(self, catalog: Catalog) -> None:
+        """Keep the snapshot that traces name by its hash; one that is there already stays."""
+        await asyncio.to_thread(self._save_catalog, catalog)
+
+    async def catalog(self, digest: str) -> Catalog | None:
+        """Return the snapshot with this hash, or None."""
+        return await asyncio.to_thread(self._catalog, digest)
+
+    async def reap(self) -> int:
+        """Close running traces whose process is dead or silent for 30 s; return how many."""
+        return await asyncio.to_thread(reaping.reap, self._database)
+
+    def lease(self, key: str, amount: int, cap: int | None) -> bool:
+        """Take `amount` pico-dollars from an account if `cap` allows it; blocks, safe from any thread.
+
+        cap: the most that all processes may take together; None: without limit.
+        """
+        return accounts.lease(self._database, key, amount, cap)
+
+    def give_back(self, key: str, amount: int) -> None:
+        """Return pico-dollars that were leased and not spent; blocks."""
+        accounts.give_back(self._database, key, amount)
+
+    def taken(self, key: str) -> int:
+        """Return the pico-dollars taken from an account so far; blocks."""
+        return accounts.taken(self._database, key)
+
+    def _read(self, query: Any, *arguments: Any) -> Any:
+        with self._database.read() as connection:
+            return query(connection, *arguments)
+
+    def _write(self, change: Any, *arguments: Any) -> Any:
+        with self._database.write() as connection:
+            return change(connection, *arguments)
+
+    def _list(self, wanted: Filter, page: int, size: int) -> tuple[Summary, ...]:
+        with self._database.read() as connection:
+            return list_traces(connection, wanted, page=page, size=size)
+
+    def _get(self, trace_id: str, owner: str | None) -> Trace | None:
+        with self._database.read() as connection:
+            row = _one(connection, select(TRACE).where(TRACE.c.id == trace_id))
+            if row is None or (owner is not None and row["owner"] != owner):
+                return None
+            query = select(TURN).where(TURN.c.trace_id == trace_id).order_by(TURN.c.number)
+            turns = connection.execute(query).mappings().all()
+            query = select(TOOL_SCHEMA.c.hash, TOOL_SCHEMA.c.body)
+            schemas = connection.execute(query.where(TOOL_SCHEMA.c.hash.in_(offer_hashes(turns)))).all()
+            known = labels.find(connection, trace_id)
+        texts = {row.hash: row.body for row in schemas}
+        return read_trace(row, [read_turn(turn, texts) for turn in turns], known.values())
+
+    def _delete(self, trace_id: str, owner: str) -> bool:
+        with self._database.write() as connection:
+            mine = (TRACE.c.id == trace_id, TRACE.c.owner == owner)
+            status = connection.execute(select(TRACE.c.status).where(*mine).with_for_update()).scalar()
+            if status == "running":
+                raise StorageError(f"Trace {trace_id} is still running; stop it before you delete it.")
+            return connection.execute(delete(TRACE).where(*mine)).rowcount > 0
+
+    def _save_catalog(self, catalog: Catalog) -> None:
+        with self._database.write() as connection:
+            known = connection.execute(select(CATALOG.c.hash).where(CATALOG.c.hash == catalog.hash)).first()
+            if known is None:
+                row = {"hash": catalog.hash, "name": catalog.name, "body": dump(catalog)}
+                connection.execute(insert(CATALOG).values(row))
+
+    def _catalog(self, digest: str) -> Catalog | None:
+        with self._database.read() as connection:
+            body = connection.execute(select(CATALOG.c.body).where(CATALOG.c.hash == digest)).scalar()
+        return None if body is None else Catalog.model_validate_json(body)
+
+
+def _one(connection: Connection, query: Any) -> Any:
+    return connection.execute(query).mappings().first()

@@ -1,0 +1,85 @@
+"""Builds the toolboxes of a catalogue; a tool that cannot work here is left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestra_app.core.catalog import Catalog, Source
+from orchestra_app.core.message import Document
+from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.tools.base import Tool, Toolbox
+from orchestra_app.tools.chat_tools import AskExpert, ChatPython, ChatSearch
+from orchestra_app.tools.expert import AnswerTool, ReasonTool
+from orchestra_app.tools.local_index import LocalIndex
+from orchestra_app.tools.roster import Experts
+from orchestra_app.tools.search import Finder, SearchTool
+
+BUNDLED = "rehearsal"
+"""The folder's name that stands for the bundled corpus."""
+TAVILY_KEYS = ("TAVILY_API_KEY", "TAVILY_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What tools work with beside models."""
+
+    finders: Mapping[str, Finder] = field(default_factory=dict)
+    """What searches each source that is configured here, by the source's name."""
+    sandbox: Sandbox | None = None
+
+
+def open_finders(
+    catalog: Catalog, *, bundled: Sequence[Document], keys: Mapping[str, str], cache: Path | None
+) -> dict[str, Finder]:
+    """Return what searches each source that can work: nothing is read or reached before the first search.
+
+    bundled: the corpus that the folder `rehearsal` stands for. keys: the environment. cache: where the
+    indexes of folders are kept.
+    """
+    found: dict[str, Finder] = {}
+    for name, source in catalog.sources.items():
+        match source.kind:
+            case "local" if source.folder in (None, BUNDLED):
+                found[name] = LocalIndex(name, documents=bundled)
+            case "local":
+                folder = Path(source.folder or "").expanduser()
+                found[name] = LocalIndex(name, folder=folder, cache=cache)
+            case "tavily" if key := tavily_key(source, keys):
+                # Loaded only where there is a key, since its HTTP client takes a tenth of a second to load.
+                from orchestra_app.tools.tavily import TavilySearch
+
+                found[name] = TavilySearch(name, key)
+    return found
+
+
+def tavily_key(source: Source, keys: Mapping[str, str]) -> str:
+    """Return the key of a web source, or an empty text where none is set."""
+    wanted = (source.key, *TAVILY_KEYS) if source.key else TAVILY_KEYS
+    return next((keys[name] for name in wanted if keys.get(name)), "")
+
+
+def packed_toolbox(experts: Experts, means: Means) -> Toolbox:
+    """Return the tools of the packed protocol: those of the catalogue, by alias.
+
+    A reasoning tool is left out where the sandbox is off, a search where none of its sources is configured.
+    """
+    tools: list[Tool] = []
+    for name, spec in experts.catalog.tools.items():
+        match spec.kind:
+            case "answer":
+                tools.append(AnswerTool(name, experts))
+            case "reason" if means.sandbox is not None and means.sandbox.rung != "off":
+                tools.append(ReasonTool(name, experts, means.sandbox))
+            case "search" if any(source in means.finders for source in spec.sources):
+                tools.append(SearchTool(name, experts, means.finders))
+    return Toolbox(tools)
+
+
+def chat_toolbox(experts: Experts, means: Means, functions: Sequence[Tool] = ()) -> Toolbox:
+    """Return the tools of the chat protocol, with real arguments, and the person's own after them."""
+    tools: list[Tool] = []
+    if means.finders:
+        tools.append(ChatSearch(experts, means.finders))
+    if means.sandbox is not None and means.sandbox.rung != "off":
+        tools.append(ChatPython(experts, means.sandbox))
+    return Toolbox([*tools, AskExpert(experts), *functions])

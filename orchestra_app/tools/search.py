@@ -1,0 +1,166 @@
+"""The search tool: a model writes the query, and sources are asked in the order of their sliders."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orchestra_app.backends.base import State
+from orchestra_app.core.catalog import Source
+from orchestra_app.core.errors import BudgetError, ToolError
+from orchestra_app.core.message import Document, ToolCall, ToolResult
+from orchestra_app.core.purse import Purse, Use
+from orchestra_app.core.task import Preference
+from orchestra_app.core.trace import alias_of
+from orchestra_app.core.usage import Usage
+from orchestra_app.tools.base import Floor, permitted
+from orchestra_app.tools.prompts import one_line, read_query
+from orchestra_app.tools.roster import Experts, Roster
+
+
+class Finder(Protocol):
+    """A place where documents can be found."""
+
+    async def search(self, query: str, top: int, *, seconds: float | None = None) -> list[Document]:
+        """Return at most `top` documents, the best first, within `seconds`.
+
+        Raises ToolError, or Refused where the source did no work and takes no fee.
+        """
+        ...
+
+
+class Refused(ToolError):
+    """A source that turned a search down, so that nothing is owed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A source of the catalogue with what searches it."""
+
+    name: str
+    source: Source
+    finder: Finder
+
+
+class Places:
+    """The configured sources of a search, in the order of the catalogue."""
+
+    def __init__(self, sources: Mapping[str, Source], finders: Mapping[str, Finder]):
+        self.places = tuple(
+            Place(name, source, finders[name]) for name, source in sources.items() if name in finders
+        )
+
+    def slider(self, preference: Preference) -> float:
+        """Return the slider of the best liked source that is not excluded; 0 where there is none."""
+        return max((preference.of(place.name) for place in self._allowed(preference)), default=0.0)
+
+    def ordered(self, preference: Preference) -> list[Place]:
+        """Return the sources that may be searched, the best liked first, else as in the catalogue."""
+        return sorted(self._allowed(preference), key=lambda place: -preference.of(place.name))
+
+    def _allowed(self, preference: Preference) -> list[Place]:
+        return [
+            place for place in self.places if permitted(place.name, preference.of(place.name), (), preference)
+        ]
+
+    def fee(self, preference: Preference) -> float:
+        """Return the USD of the cheapest search that is allowed."""
+        return min((place.source.price.unit for place in self._allowed(preference)), default=0.0)
+
+    def seconds(self, preference: Preference) -> float:
+        """Return the seconds that the quickest search usually takes."""
+        return min((place.source.latency for place in self._allowed(preference)), default=0.0)
+
+    def check(self, preference: Preference) -> None:
+        """Raise ToolError where no source is left."""
+        if not self._allowed(preference):
+            raise ToolError("Every search source is excluded, so nothing can be searched; use other tools.")
+
+    async def find(self, query: str, state: State, purse: Purse) -> list[Document]:
+        """Return documents that `state` does not have yet, the best first.
+
+        Sources are searched in their order until one search's worth of documents is found. A source that
+        fails is passed over; its error is raised only where no source worked.
+        """
+        self.check(state.task.preference)
+        places = self.ordered(state.task.preference)
+        known = {document.text for document in state.documents}
+        found: list[Document] = []
+        failed: list[BudgetError | ToolError] = []
+        for place in places:
+            if len(found) >= place.source.top:
+                break
+            try:
+                documents = await _search(place, query, state, purse)
+            except (BudgetError, ToolError) as error:
+                failed.append(error)
+                continue
+            for document in documents:
+                if document.text not in known and len(found) < place.source.top:
+                    known.add(document.text)
+                    found.append(document)
+        if len(failed) == len(places):
+            raise failed[0]
+        return found
+
+
+async def _search(place: Place, query: str, state: State, purse: Purse) -> list[Document]:
+    source, simulated = place.source, state.catalog.simulated
+    once = Usage(units=1)
+    use = Use(place.name, "retrieve", source.price, most=once, least=once, simulated=simulated)
+    reservation = await purse.reserve(use)
+    usage = None
+    started = time.monotonic()
+    try:
+        # As many more as this source gave before, so that the same query goes on instead of coming back.
+        more = sum(document.source == place.name for document in state.documents)
+        seconds = None if simulated else reservation.seconds
+        documents = await place.finder.search(query, source.top + more, seconds=seconds)
+        taken = source.latency if simulated else time.monotonic() - started
+        usage = Usage(units=1, seconds=taken)
+        return documents
+    except Refused:
+        usage = Usage(seconds=source.latency if simulated else time.monotonic() - started)
+        raise
+    finally:
+        purse.settle(reservation, usage, simulated=simulated)
+
+
+def found_result(call_id: str, query: str, documents: list[Document]) -> ToolResult:
+    """Return the result of a search, the best document last, where cuts spare it."""
+    if documents:
+        return ToolResult(call_id=call_id, documents=tuple(reversed(documents)))
+    return ToolResult(call_id=call_id, output=f"The search for {query!r} found nothing new.")
+
+
+class SearchTool:
+    """Asks a model for a query and searches with it; it is built only where a source is configured."""
+
+    ends = False
+
+    def __init__(self, name: str, experts: Experts, finders: Mapping[str, Finder]):
+        self._roster = Roster(name, experts)
+        catalog = experts.catalog
+        self._places = Places({each: catalog.sources[each] for each in self._roster.spec.sources}, finders)
+        self.name, self.aliases = name, self._roster.aliases
+
+    def names(self, alias: str | None) -> tuple[str, ...]:
+        return self._roster.names(alias)
+
+    def preference(self, alias: str | None, preference: Preference) -> float:
+        return min(preference.of(self._roster.model(alias)), self._places.slider(preference))
+
+    def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
+        return self._roster.schema(aliases)
+
+    def floor(self, alias: str | None, state: State) -> Floor:
+        preference, places = state.task.preference, self._places
+        return self._roster.floor(
+            alias, state, fee=places.fee(preference), seconds=places.seconds(preference)
+        )
+
+    async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
+        self._places.check(state.task.preference)
+        reply = await self._roster.ask(alias_of(call), state, purse)
+        query = read_query(reply.text) or one_line(state.task.question)
+        return found_result(call.id, query, await self._places.find(query, state, purse))

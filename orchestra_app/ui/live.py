@@ -1,0 +1,33 @@
+"""The live view: one `gr.HTML` with a static template whose own script draws the snapshots of `graph.score`."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.ui.live_texts import TEXTS
+
+
+def score_view(value: dict[str, Any] | None = None, *, elem_id: str = "live", **options: Any) -> gr.HTML:
+    """Return the component that draws a snapshot of `graph.score`, or an empty staff for None.
+
+    Its event `select` carries `run` and `id` (the chosen note's, as in `graph.Note.id`; "" for none), its event
+    `skip` carries `run`; both come from the page, so a listener checks them. Give it as an output with
+    `show_progress="hidden"`.
+    """
+    return gr.HTML(
+        value,  # pyright: ignore[reportArgumentType]
+        elem_id=elem_id,
+        html_template=_read("view.html"),
+        css_template=_read("view.css"),
+        js_on_load="\n".join(map(_read, ("words.js", "layout.js", "view.js"))),
+        apply_default_css=False,
+        texts=TEXTS,
+        **options,
+    )
+
+
+@cache
+def _read(name: str) -> str:
+    return (Path(__file__).parent / "score" / name).read_text(encoding="utf-8")

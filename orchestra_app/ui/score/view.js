@@ -1,0 +1,246 @@
+// Draws the snapshot in props.value. Data enters the page through textContent, styles in pixels and attributes only.
+const LANES = ['policy', 'expert', 'search', 'retrieve', 'python', 'judge'];
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const drawn = new Map();
+const bars = new Map();
+let shot = null, marks = [], arrived = 0, shown = 0, laid = -1, request = 0;
+let wide = 0, high = 0, scrolls = false, follows = true, inView = true;
+let chosen = '', described = '';
+const span = { now: 0, goal: 0 }, top = { now: 0, goal: 0 };
+
+const one = selector => element.querySelector(selector);
+const detail = one('.detail'), list = one('.list ol'), scroller = one('.scroll'), chart = one('.money svg');
+
+function make(tag, name, parent, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  parent?.append(made);
+  return made;
+}
+
+function shape(tag, parent, attributes) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const name in attributes) made.setAttribute(name, attributes[name]);
+  parent.append(made);
+  return made;
+}
+
+// Notes: made once, changed only where the snapshot changed, so that focus and animations last.
+
+function newNote(id) {
+  const button = make('button', 'note');
+  button.type = 'button';
+  button.dataset.id = id;
+  button.tabIndex = drawn.size ? -1 : 0;
+  make('span', 'bar', button);
+  make('span', 'glyph', button);
+  const label = make('span', 'label', button);
+  const item = { button, bar: button.firstChild, label, name: make('bdi', 'who', label), price: make('span', 'price', label) };
+  item.line = make('li', '', list);
+  item.line.dir = 'auto';
+  drawn.set(id, item);
+  return item;
+}
+
+function drawNote(note) {
+  const item = drawn.get(note.i) || newNote(note.i), text = JSON.stringify(note);
+  if (item.text === text) return item;
+  Object.assign(item, { note, text });
+  item.name.textContent = note.w;
+  item.price.textContent = cost(note);
+  item.line.textContent = sentence(note);
+  item.button.setAttribute('aria-label', sentence(note));
+  item.button.setAttribute('aria-pressed', note.i === chosen);
+  item.button.dataset.kind = open(note) ? 'open' : note.e ? 'bad' : marked(note, 'x') ? 'cut' : note.f ? 'forced' : 'done';
+  const home = lanes[note.l] || lanes.python;
+  if (item.button.parentNode !== home.notes) home.notes.append(item.button);
+  return item;
+}
+
+function newLane(name) {
+  const lane = make('div', 'lane', one('.lanes'));
+  lane.dataset.lane = name;
+  const head = make('div', 'head', lane), title = make('span', 'title', head);
+  make('i', 'glyph', title);
+  make('span', '', title, texts[name]);
+  const lines = { lane, sum: make('span', 'sum', head), notes: make('div', 'notes', lane), items: [] };
+  lines.notes.setAttribute('role', 'group');
+  lines.notes.setAttribute('aria-label', texts[name]);
+  lane.hidden = name === 'judge';
+  return [name, lines];
+}
+
+// Calls that overlap in time stand in rows above each other; the rest of a lane shares one row.
+function stack(lane) {
+  const ends = [];
+  lane.items.sort((a, b) => a.note.s - b.note.s);
+  for (const item of lane.items) {
+    let row = ends.findIndex(end => end <= item.note.s + 0.002);
+    if (row < 0) row = ends.length;
+    ends[row] = open(item.note) ? Infinity : item.note.s + item.note.d;
+    item.row = row;
+  }
+  lane.lane.style.setProperty('--rows', Math.max(1, ends.length));
+  const total = lane.items.reduce((sum, item) => sum + (item.note.c || 0), 0);
+  lane.sum.textContent = [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · ');
+  // The policy's name would stand on every bar: its first note says it.
+  lane.items.forEach((item, index) => {
+    item.name.hidden = index > 0 && item.note.l === 'policy' && item.note.w === lane.items[index - 1].note.w;
+  });
+}
+
+// Totals, details and the list.
+
+function meter(name, used, limit, figure) {
+  const box = one(`[data-meter=${name}]`), share = limit ? used / limit : used > 0 && limit === 0 ? 1 : 0;
+  box.querySelector('.figure').textContent = figure;
+  box.querySelector('.fill').style.width = Math.min(100, share * 100).toFixed(2) + '%';
+  box.dataset.level = share > 1 ? 'over' : share > 0.8 ? 'near' : 'fine';
+  box.querySelector('.bound').textContent = limit === null ? texts.unlimited : fill('of', { limit: limits[name](limit) });
+}
+
+const limits = { cost: usd => dollars(usd), seconds: s => fill('seconds', { n: number(s) }), turns: n => number(n) };
+
+function totals() {
+  const { budget, reserved } = shot, live = shot.live && shot.speed > 1;
+  meter('cost', shot.cost, budget.cost, dollars(shot.cost));
+  meter('turns', shot.turns, budget.turns, number(shot.turns));
+  one('.more').textContent = reserved ? ' · ' + fill('held', { cost: dollars(reserved) }) : '';
+  one('.held').style.width = (budget.cost ? Math.min(100, reserved / budget.cost * 100) : 0) + '%';
+  one('.status').textContent = texts[shot.status];
+  const badge = [shot.simulated && texts.simulated, live && fill('playing', { speed: number(shot.speed) })];
+  one('.badge').textContent = badge.filter(Boolean).join(' · ');
+  one('.skip').hidden = !live;
+  one('.trouble').textContent = shot.error;
+  one('.trouble').hidden = !shot.error;
+  const limit = budget.cost === null ? texts.unlimited : fill('budget', { cost: dollars(budget.cost) });
+  const said = { status: texts[shot.status], cost: dollars(shot.cost), budget: limit, turns: shot.turns, limit: budget.turns };
+  const spoken = fill('spoken', said);
+  if (one('.spoken').textContent !== spoken) one('.spoken').textContent = spoken;
+}
+
+function describe() {
+  const item = drawn.get(chosen), key = item ? item.text : 'none';
+  if (key === described) return;
+  described = key;
+  detail.replaceChildren();
+  if (!item) return make('p', 'choose', detail, texts.choose);
+  const { note } = item, card = make('div', 'card', detail), head = make('div', 'title', card);
+  card.dataset.lane = note.l;
+  make('i', 'glyph', head);
+  make('bdi', 'who', head, note.w);
+  make('span', 'where', head, `${texts[note.l]} · ${fill('turn', { turn: number(turnOf(note)) })}`);
+  make('b', '', head, cost(note, 6));
+  const rows = make('dl', '', card);
+  for (const [name, said] of facts(note)) {
+    const row = make('div', name, rows);
+    make('dt', '', row, texts[name]);
+    make('dd', '', row, said).dir = 'auto';
+  }
+}
+
+function choose(id) {
+  chosen = id === chosen ? '' : id;
+  for (const [each, item] of drawn) item.button.setAttribute('aria-pressed', each === chosen);
+  describe();
+  layout(true);
+  trigger('select', { run: shot.run, id: chosen });
+}
+
+function neighbour(id, key) {
+  const order = [...marks].sort((a, b) => a.note.s - b.note.s), at = order.findIndex(item => item.note.i === id);
+  if (key === 'ArrowRight') return order[at + 1];
+  if (key === 'ArrowLeft') return order[at - 1];
+  if (key === 'Home') return order[0];
+  if (key === 'End') return order.at(-1);
+  const side = key === 'ArrowDown' ? 1 : key === 'ArrowUp' ? -1 : 0, { note } = order[at];
+  for (let lane = LANES.indexOf(note.l) + side; side && LANES[lane]; lane += side) {
+    const near = lanes[LANES[lane]].items.map(item => [Math.abs(item.note.s - note.s), item]).sort((a, b) => a[0] - b[0]);
+    if (near.length) return near[0][1];
+  }
+}
+
+function onKey(event) {
+  follows = false;
+  const button = event.target.closest('.note');
+  if (!button || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === 'Escape' && chosen) return choose(chosen);
+  const next = neighbour(button.dataset.id, event.key);
+  if (!next) return;
+  event.preventDefault();
+  next.button.focus();
+}
+
+function onFocus(event) {
+  const button = event.target.closest('.note');
+  if (!button) return;
+  for (const { button: each } of drawn.values()) each.tabIndex = each === button ? 0 : -1;
+}
+
+function clear() {
+  for (const map of [drawn, bars]) map.clear();
+  for (const name of LANES) Object.assign(lanes[name], { items: [] }).notes.replaceChildren();
+  for (const selector of ['.bars', '.list ol', '.ticks', '.scale', '.levels', '.steps']) one(selector).replaceChildren();
+  for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
+  Object.assign(span, { now: 0 });
+  Object.assign(top, { now: 0 });
+  [shot, marks, shown, laid, chosen, described, follows] = [null, [], 0, -1, '', '', true];
+}
+
+function rest() {
+  one('.score').dataset.state = 'empty';
+  for (const name in limits) {
+    meter(name, 0, null, name === 'cost' ? dollars(0) : name === 'seconds' ? duration(0) : number(0));
+    one(`[data-meter=${name}] .bound`).textContent = '';
+  }
+  for (const name of LANES) stack(lanes[name]);
+  for (const selector of ['.status', '.badge', '.more', '.spoken', '.trouble']) one(selector).textContent = '';
+  one('.held').style.width = 0;
+  one('.skip').hidden = one('.trouble').hidden = true;
+  scroller.setAttribute('aria-label', texts.plain);
+  describe();
+}
+
+function draw() {
+  const next = props.value;
+  if (!next?.notes || next.run !== shot?.run) clear();
+  if (!next?.notes) return rest();
+  [shot, arrived] = [next, performance.now()];
+  one('.score').dataset.state = shot.live ? 'live' : shot.status;
+  scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
+  marks = shot.notes.map(drawNote);
+  const ids = new Set(shot.notes.map(note => note.i));
+  for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line.remove(), drawn.delete(id)];
+  for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
+  for (const name of LANES) stack(lanes[name]);
+  lanes.judge.lane.hidden = !lanes.judge.items.length;
+  top.goal = ceiling();
+  totals();
+  describe();
+  advance();
+  layout(true);
+  schedule();
+}
+
+function measure() {
+  [wide, high] = [lanes.policy.notes.clientWidth, chart.clientHeight];
+  scrolls = scroller.scrollWidth > scroller.clientWidth + 1;
+  layout(true);
+  schedule();
+}
+
+const lanes = Object.fromEntries(LANES.map(newLane));
+for (const node of element.querySelectorAll('[data-text]')) node.textContent = texts[node.dataset.text];
+element.addEventListener('click', event => {
+  const note = event.target.closest('.note');
+  if (note) choose(note.dataset.id);
+  if (event.target.closest('.skip')) trigger('skip', { run: shot.run });
+});
+element.addEventListener('keydown', onKey);
+element.addEventListener('focusin', onFocus);
+for (const kind of ['wheel', 'pointerdown']) scroller.addEventListener(kind, () => { follows = false; }, { passive: true });
+new ResizeObserver(measure).observe(one('.plot'));
+new IntersectionObserver(entries => { inView = entries.at(-1).isIntersecting; schedule(); }).observe(element);
+watch('value', draw);
+draw();

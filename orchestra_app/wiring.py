@@ -1,0 +1,155 @@
+"""Makes a catalogue's backends, tools and policies, leaving out what has no key or server."""
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestra_app import config
+from orchestra_app.backends.base import Backend
+from orchestra_app.backends.baseline import BASELINES, baseline
+from orchestra_app.backends.openai import OpenAIBackend
+from orchestra_app.backends.prices import price_of
+from orchestra_app.backends.reach import obstacle
+from orchestra_app.backends.tokens import counter
+from orchestra_app.config import Settings
+from orchestra_app.core.catalog import Catalog, Model, Source
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.events import Protocol
+from orchestra_app.core.text import TokenCounter
+from orchestra_app.core.usage import Price
+from orchestra_app.orchestrator.policy import Policy
+from orchestra_app.rehearsal.corpus import corpus
+from orchestra_app.rehearsal.experts import SimulatedExperts
+from orchestra_app.sandbox import Sandbox
+from orchestra_app.tools.base import Toolbox
+from orchestra_app.tools.box import BUNDLED, Means, chat_toolbox, open_finders, packed_toolbox
+from orchestra_app.tools.roster import Experts
+from orchestra_app.tools.search import Finder
+
+POLICY_SECONDS = 5.0
+"""Seconds that a policy's reply is taken to need."""
+
+
+def resolve(catalog: Catalog, settings: Settings) -> Catalog:
+    """Return the catalogue as it is used: `env:` texts filled in and prices looked up."""
+    models = {}
+    for name, model in catalog.models.items():
+        if model.backend == "openai":
+            url, model_id = settings.expand(model.url), settings.expand(model.id or name)
+            model = model.model_copy(update={"url": url or model.url, "id": model_id or name})
+            model = model.model_copy(update={"price": price_of(name, model)})
+        models[name] = model
+    return catalog.model_copy(update={"models": models})
+
+
+@dataclass
+class Parts:
+    """What the tools and policies of one catalogue are made of."""
+
+    catalog: Catalog
+    sandbox: Sandbox
+    cache: Path
+    """Folder where indexes are kept."""
+    _backends: dict[str, Backend] = field(default_factory=dict)
+    _finders: dict[str, Finder] | None = None
+    _toolboxes: dict[tuple[str, frozenset[str], str], Toolbox] = field(default_factory=dict)
+
+    async def obstacles(self) -> dict[str, str]:
+        """Return why models and sources cannot be used now, a sentence for each that cannot."""
+        names = list(self.catalog.models)
+        reasons = await asyncio.gather(
+            *(obstacle(name, self.catalog.models[name], config.key) for name in names)
+        )
+        found = {name: reason for name, reason in zip(names, reasons, strict=True) if reason}
+        for name, source in self.catalog.sources.items():
+            if reason := _source_obstacle(name, source):
+                found[name] = reason
+        return found
+
+    def backend(self, name: str) -> Backend:
+        """Return the backend of one of the catalogue's models."""
+        kind = self.catalog.models[name].backend
+        if kind not in self._backends:
+            match kind:
+                case "simulated":
+                    self._backends[kind] = SimulatedExperts()
+                case "openai":
+                    self._backends[kind] = OpenAIBackend(config.key)
+                case "local":
+                    raise ConfigError(
+                        f"{name} has backend 'local', which this version does not run: "
+                        "serve it with vLLM and set its backend to 'openai' and its url."
+                    )
+        return self._backends[kind]
+
+    def toolbox(self, protocol: Protocol, obstacles: dict[str, str]) -> Toolbox:
+        """Return the tools of a protocol without the aliases and sources that cannot be reached."""
+        key = (protocol, frozenset(obstacles), self.sandbox.rung)
+        if key not in self._toolboxes:
+            self._toolboxes[key] = self._make_toolbox(protocol, obstacles)
+        return self._toolboxes[key]
+
+    def _make_toolbox(self, protocol: Protocol, obstacles: dict[str, str]) -> Toolbox:
+        experts = Experts(_without(self.catalog, obstacles), self.backend)
+        if self._finders is None:
+            bundled = corpus()
+            self._finders = open_finders(self.catalog, bundled=bundled, keys=os.environ, cache=self.cache)
+        finders = {name: each for name, each in self._finders.items() if name not in obstacles}
+        means = Means(finders, self.sandbox)
+        return chat_toolbox(experts, means) if protocol == "chat" else packed_toolbox(experts, means)
+
+    def tokens(self, model: Model) -> TokenCounter:
+        """Return what counts a model's tokens."""
+        return counter(model)
+
+
+def make_policy(name: str, parts: Parts) -> Policy:
+    """Return a policy of the catalogue or a baseline by its name; raises ConfigError for an unknown one."""
+    catalog = parts.catalog
+    if spec := catalog.policies.get(name):
+        model = catalog.models[spec.model]
+        return Policy(
+            name=name,
+            title=spec.title or name,
+            backend=parts.backend(spec.model),
+            model=model,
+            protocol=spec.protocol,
+            max_output=spec.max_output,
+            min_output=spec.min_output,
+            temperature=model.temperature if spec.temperature is None else spec.temperature,
+            latency=POLICY_SECONDS,
+        )
+    if found := BASELINES.get(name):
+        free = Model(backend="simulated", price=Price(source="no model is asked"))
+        gives_up = name == "do-nothing"
+        return Policy(name=name, title=found.title, backend=baseline(name), model=free, gives_up=gives_up)
+    known = ", ".join([*catalog.policies, *BASELINES])
+    raise ConfigError(
+        f"There is no policy {name[:80]!r} in the catalogue {catalog.name}; choose one of: {known}."
+    )
+
+
+def _without(catalog: Catalog, obstacles: dict[str, str]) -> Catalog:
+    """Return the catalogue with only the choices whose model can be reached."""
+    tools = {
+        name: spec.model_copy(
+            update={
+                "choices": {a: each for a, each in spec.choices.items() if each.model not in obstacles},
+                "sources": tuple(source for source in spec.sources if source not in obstacles),
+            }
+        )
+        for name, spec in catalog.tools.items()
+    }
+    return catalog.model_copy(update={"tools": {name: spec for name, spec in tools.items() if spec.choices}})
+
+
+def _source_obstacle(name: str, source: Source) -> str | None:
+    if source.kind == "tavily":
+        needed = source.key or "TAVILY_API_KEY"
+        return None if config.key(needed) else f"{name} needs an API key: set {needed}."
+    if not source.folder:
+        return f"{name} has no folder: set sources.{name}.folder in the catalogue."
+    if source.folder != BUNDLED and not Path(source.folder).expanduser().is_dir():
+        return f"{name} cannot be searched: there is no folder {source.folder}."
+    return None

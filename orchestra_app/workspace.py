@@ -1,0 +1,185 @@
+"""Opens what the settings name: store, ledger, catalogues, orchestrators and the registry of runs."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Self
+
+from orchestra_app.backends.baseline import BASELINES
+from orchestra_app.catalogs import bundled, load_catalog
+from orchestra_app.config import Settings, load_settings
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.events import Event, RolloutFinished
+from orchestra_app.core.task import Preference, Task
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.orchestrator.ledger import Ledger
+from orchestra_app.orchestrator.loop import Options, Orchestrator
+from orchestra_app.orchestrator.route import Route, routes
+from orchestra_app.orchestrator.runs import Run, Runs
+from orchestra_app.rehearsal.questions import find
+from orchestra_app.sandbox import Sandbox, open_sandbox
+from orchestra_app.scoring.match import matches
+from orchestra_app.storage.recorder import record
+from orchestra_app.storage.store import Store
+from orchestra_app.wiring import Parts, make_policy, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """A policy that can be chosen, with why it cannot be used now, if so."""
+
+    name: str
+    title: str
+    reason: str | None = None
+    licence: str | None = None
+
+
+class Workspace:
+    """Everything that a face needs, opened once per process."""
+
+    def __init__(self, settings: Settings, store: Store, sandbox: Sandbox):
+        self.settings = settings
+        self.store = store
+        self.sandbox = sandbox
+        self.runs = Runs()
+        self.ledger = Ledger(store, daily_cap=settings.daily_cap, visitor_cap=settings.visitor_cap)
+        own = load_catalog(settings.catalog)
+        self._raw: dict[str, Catalog | None] = {**dict.fromkeys(bundled()), own.name: own}
+        self.default_catalog = own.name
+        self._parts: dict[str, Parts] = {}
+
+    @classmethod
+    async def open(cls, settings: Settings | None = None) -> Self:
+        """Open the database and the sandbox that the settings name; raises ConfigError and StorageError."""
+        settings = settings or load_settings()
+        store = await asyncio.to_thread(Store.open, settings.database)
+        return cls(settings, store, open_sandbox(settings.home / "sandbox"))
+
+    async def aclose(self) -> None:
+        """Stop every run, keep it, and close what was opened."""
+        await self.runs.aclose()
+        self.ledger.close()
+        await self.sandbox.aclose()
+        await asyncio.to_thread(self.store.close)
+
+    @property
+    def catalogs(self) -> list[str]:
+        """Names of the catalogues that can be chosen, the default first."""
+        return sorted(self._raw, key=lambda name: name != self.default_catalog)
+
+    def parts(self, name: str | None = None) -> Parts:
+        """Return what a catalogue is made of; raises ConfigError for an unknown name."""
+        name = name or self.default_catalog
+        if name not in self._raw:
+            known = ", ".join(self.catalogs)
+            raise ConfigError(f"There is no catalogue {name[:80]!r} here; choose one of: {known}.")
+        if name not in self._parts:
+            catalog = resolve(self._raw[name] or load_catalog(name), self.settings)
+            self._parts[name] = Parts(catalog, self.sandbox, self.settings.home / "index")
+        return self._parts[name]
+
+    def catalog(self, name: str | None = None) -> Catalog:
+        """Return a catalogue as it is used: addresses filled in and prices looked up."""
+        return self.parts(name).catalog
+
+    async def policies(self, name: str | None = None) -> list[PolicyEntry]:
+        """Return the policies of a catalogue, the default first; baselines last."""
+        catalog, obstacles = self.catalog(name), await self.parts(name).obstacles()
+        entries = [
+            PolicyEntry(
+                policy, spec.title or policy, obstacles.get(spec.model), catalog.models[spec.model].licence
+            )
+            for policy, spec in catalog.policies.items()
+        ]
+        entries += [PolicyEntry(policy, found.title) for policy, found in BASELINES.items()]
+        default = _default(entries, catalog)
+        return sorted(entries, key=lambda entry: entry.name != default)
+
+    async def orchestrator(self, catalog: str | None = None, policy: str | None = None) -> Orchestrator:
+        """Return what runs a policy over a catalogue; raises ConfigError where it cannot be used."""
+        parts = self.parts(catalog)
+        obstacles = await parts.obstacles()
+        entries = await self.policies(catalog)
+        name = policy or entries[0].name
+        reason = next((entry.reason for entry in entries if entry.name == name), None)
+        if reason:
+            raise ConfigError(f"The policy {name} cannot be used now. {reason}")
+        made = make_policy(name, parts)
+        toolbox = parts.toolbox(made.protocol, obstacles)
+        if not toolbox.tools:
+            first = next(iter(obstacles.values()), "No tool is left.")
+            raise ConfigError(f"Nothing in the catalogue {parts.catalog.name} can be reached. {first}")
+        return Orchestrator(parts.catalog, toolbox, made, self.ledger, parts.tokens(made.model))
+
+    async def routes(
+        self, question: str, preference: Preference, catalog: str | None = None
+    ) -> tuple[Route, Route] | None:
+        """Return the cheapest and the dearest ordinary route to an answer; None where there is none."""
+        parts = self.parts(catalog)
+        toolbox = parts.toolbox("packed", await parts.obstacles())
+        return routes(toolbox, parts.catalog, question, preference)
+
+    def task(self, question: str, catalog: str | None = None, **fields: object) -> Task:
+        """Return a task for a typed question; in the rehearsal a known question brings its gold answer."""
+        known = find(question.strip()) if self.catalog(catalog).simulated else None
+        if known is not None:
+            fields = {"answer": known.gold, **{k: v for k, v in fields.items() if v is not None}}
+            fields["source"] = f"rehearsal:{known.split}"
+        return Task.model_validate({"id": uuid.uuid4().hex[:12], "question": question.strip(), **fields})
+
+    async def rollout(
+        self, orchestrator: Orchestrator, task: Task, options: Options, *, run: Run | None = None
+    ) -> AsyncGenerator[tuple[Event, Trace]]:
+        """Yield the recorded events of a rollout, paced where `run` plays it at a speed.
+
+        A rehearsal question's known answer labels the trace as a benchmark would.
+        """
+        await self.store.save_catalog(orchestrator.catalog)
+        events = orchestrator.run(task, options)
+        async with aclosing(record(run.pace(events) if run else events, self.store)) as recorded:
+            async for event, trace in recorded:
+                if isinstance(event, RolloutFinished) and (label := _benchmark(trace)):
+                    await self.store.add_label(trace.id, label)
+                    trace.labels.append(label)
+                yield event, trace
+
+    async def begin(
+        self,
+        task: Task,
+        *,
+        catalog: str | None = None,
+        policy: str | None = None,
+        options: Options | None = None,
+        speed: float | None = None,
+    ) -> Run:
+        """Start a run in the registry and return it at once; raises ConfigError before anything is spent."""
+        orchestrator = await self.orchestrator(catalog, policy)
+        options = options or Options()
+        run = Run(options.trace_id, options.owner, speed, stop=options.stop)
+        options = replace(options, on_text=run.on_text)
+        self.runs.start(run, lambda started: self.rollout(orchestrator, task, options, run=started))
+        return run
+
+
+def _default(entries: list[PolicyEntry], catalog: Catalog) -> str:
+    """Return the catalogue's default policy if it can be used, else the first that can."""
+    usable = [entry.name for entry in entries if entry.reason is None]
+    return catalog.default_policy if catalog.default_policy in usable else usable[0]
+
+
+def _benchmark(trace: Trace) -> Label | None:
+    if trace.task.answer is None or not trace.task.source.startswith("rehearsal:"):
+        return None
+    correct = trace.answer is not None and matches(trace.answer, trace.task.answer)
+    return Label(
+        source="benchmark",
+        correct=correct,
+        gold=trace.task.answer,
+        note="normalised exact match",
+        by="orchestra",
+        at=datetime.now(UTC),
+    )
