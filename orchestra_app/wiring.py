@@ -13,7 +13,7 @@ from orchestra_app.backends.prices import price_of
 from orchestra_app.backends.reach import obstacle
 from orchestra_app.backends.tokens import counter
 from orchestra_app.config import Settings
-from orchestra_app.core.catalog import Catalog, Model, Source
+from orchestra_app.core.catalog import Catalog, Model
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Protocol
 from orchestra_app.core.text import TokenCounter
@@ -22,8 +22,9 @@ from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.rehearsal.corpus import corpus
 from orchestra_app.rehearsal.experts import SimulatedExperts
 from orchestra_app.sandbox import Sandbox
+from orchestra_app.tools import box
 from orchestra_app.tools.base import Toolbox
-from orchestra_app.tools.box import BUNDLED, Means, chat_toolbox, open_finders, packed_toolbox
+from orchestra_app.tools.box import Means, chat_toolbox, open_finders, packed_toolbox
 from orchestra_app.tools.roster import Experts
 from orchestra_app.tools.search import Finder
 
@@ -63,7 +64,7 @@ class Parts:
         )
         found = {name: reason for name, reason in zip(names, reasons, strict=True) if reason}
         for name, source in self.catalog.sources.items():
-            if reason := _source_obstacle(name, source):
+            if reason := box.obstacle(source, os.environ):
                 found[name] = reason
         return found
 
@@ -142,14 +143,3 @@ def _without(catalog: Catalog, obstacles: dict[str, str]) -> Catalog:
         for name, spec in catalog.tools.items()
     }
     return catalog.model_copy(update={"tools": {name: spec for name, spec in tools.items() if spec.choices}})
-
-
-def _source_obstacle(name: str, source: Source) -> str | None:
-    if source.kind == "tavily":
-        needed = source.key or "TAVILY_API_KEY"
-        return None if config.key(needed) else f"{name} needs an API key: set {needed}."
-    if not source.folder:
-        return f"{name} has no folder: set sources.{name}.folder in the catalogue."
-    if source.folder != BUNDLED and not Path(source.folder).expanduser().is_dir():
-        return f"{name} cannot be searched: there is no folder {source.folder}."
-    return None

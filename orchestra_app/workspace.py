@@ -14,7 +14,7 @@ from orchestra_app.config import Settings, load_settings
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Event, RolloutFinished
-from orchestra_app.core.task import Preference, Task
+from orchestra_app.core.task import MAX_QUESTION, Preference, Task
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.orchestrator.ledger import Ledger
 from orchestra_app.orchestrator.loop import Options, Orchestrator
@@ -124,12 +124,22 @@ class Workspace:
         return routes(toolbox, parts.catalog, question, preference)
 
     def task(self, question: str, catalog: str | None = None, **fields: object) -> Task:
-        """Return a task for a typed question; in the rehearsal a known question brings its gold answer."""
-        known = find(question.strip()) if self.catalog(catalog).simulated else None
+        """Return a task for a typed question; in the rehearsal a known question brings its gold answer.
+
+        Raises ConfigError for an empty or overlong question.
+        """
+        question = question.strip()
+        if not question:
+            raise ConfigError("Type a question first.")
+        if len(question) > MAX_QUESTION:
+            raise ConfigError(
+                f"The question has {len(question):,} characters; shorten it to {MAX_QUESTION:,} at most."
+            )
+        known = find(question) if self.catalog(catalog).simulated else None
         if known is not None:
             fields = {"answer": known.gold, **{k: v for k, v in fields.items() if v is not None}}
             fields["source"] = f"rehearsal:{known.split}"
-        return Task.model_validate({"id": uuid.uuid4().hex[:12], "question": question.strip(), **fields})
+        return Task.model_validate({"id": uuid.uuid4().hex[:12], "question": question, **fields})
 
     async def rollout(
         self, orchestrator: Orchestrator, task: Task, options: Options, *, run: Run | None = None

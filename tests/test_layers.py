@@ -18,7 +18,8 @@ LAYERS = [
     {"wiring"},
     {"workspace"},
     {"ui"},
-    {"cli", "__main__", "__init__"},
+    {"cli"},
+    {"__main__", "__init__"},
 ]
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {

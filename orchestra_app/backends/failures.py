@@ -36,13 +36,16 @@ class Server:
 
     @classmethod
     def of(cls, request: Request, key: str) -> "Server":
-        """Return the server of a request; the address is cut to its host, as it may hold a password."""
+        """Return the server of a request; raises BackendError where its url is no plain web address."""
+        model = request.model.id or request.name
         try:
             address = urlsplit(request.model.url)
             host = f"{address.hostname}:{address.port}" if address.port else address.hostname
-        except ValueError:
-            host = None
-        return cls(request.model.id or request.name, host or "the server", request.model.key, key)
+        except ValueError as error:
+            raise BackendError(_no_address(model)) from error
+        if not host or address.scheme not in ("http", "https") or "@" in address.netloc:
+            raise BackendError(_no_address(model))
+        return cls(model, host, request.model.key, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,7 @@ def failure_of(error: Exception, server: Server, seconds: float) -> Failure:
         case openai.APIStatusError():
             return failed_with(error.status_code, error.body, server, error.response.headers)
         case _ if _has_cause(error, httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL):
-            return Failure(
-                f"The url of {server.model} in the catalogue is no web address; write it as http://host:port/v1.",
-                again=False,
-                billed=False,
-            )
+            return Failure(_no_address(server.model), again=False, billed=False)
         case _ if _has_cause(error, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             return Failure(
                 f"{server.host} cannot be reached; check that the server of {server.model} runs and that its "
@@ -126,6 +125,13 @@ def status_in(error: Any) -> int:
     """Return the HTTP status that an error inside a reply names, else 500."""
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, int) and 400 <= code <= 599 else 500
+
+
+def _no_address(model: str) -> str:
+    return (
+        f"The url of {model} in the catalogue is no plain web address; write it as http://host:port/v1, and "
+        "name the environment variable of a password in `key`."
+    )
 
 
 def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool:

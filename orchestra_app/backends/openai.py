@@ -27,6 +27,8 @@ from orchestra_app.core.purse import Purse, Reservation
 from orchestra_app.core.usage import Usage
 
 PATH = "/chat/completions"
+NO_KEY = "none"
+"""What servers that need no key are sent: the client library insists on one."""
 CONNECT = 10.0
 """Seconds in which a connection must be made."""
 
@@ -152,15 +154,12 @@ class OpenAIBackend:
 def _connect(url: str, key: str, timeout: httpx2.Timeout) -> AsyncOpenAI:
     """Return a client that sends the given key and nothing that it finds in the environment."""
     absent: Any = Omit()
-    headers = {"OpenAI-Organization": absent, "OpenAI-Project": absent}
-    if not key:
-        headers["Authorization"] = absent
     return AsyncOpenAI(
-        api_key=key or "none",
+        api_key=key or NO_KEY,
         base_url=url,
         max_retries=0,
         timeout=timeout,
-        default_headers=headers,
+        default_headers={"OpenAI-Organization": absent, "OpenAI-Project": absent},
         http_client=DefaultAioHttpClient(timeout=timeout),
     )
 

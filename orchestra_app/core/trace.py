@@ -179,6 +179,16 @@ class Trace(BaseModel):
         """How far the calls followed the sliders, in [0, 1]: 1 minus the sum of their regrets."""
         return max(0.0, 1.0 - math.fsum(regret(turn, call) for turn, call, _ in self.calls))
 
+    def export(self) -> dict[str, Any]:
+        """Return the trace as JSON values, with `cost`, `usage`, `adherence` and `correct` beside its fields."""
+        derived = {
+            "cost": self.cost,
+            "usage": self.usage.model_dump(),
+            "adherence": self.adherence,
+            "correct": self.correct,
+        }
+        return self.model_dump(mode="json") | derived
+
     @property
     def violations(self) -> int:
         """Calls that ran although they were not on offer; the engine keeps this at 0."""

@@ -9,11 +9,14 @@ import threading
 from typing import Protocol
 
 PICO = 10**12
+MOST = 2**62
+"""Pico-dollars that the store keeps in one account at most."""
 
 
 def pico(usd: float) -> int:
     """Return `usd` as pico-dollars, rounded up."""
-    return math.ceil(usd * PICO)
+    amount = usd * PICO
+    return math.ceil(amount) if math.isfinite(amount) else math.ceil(usd) * PICO
 
 
 class Account(Protocol):
@@ -65,7 +68,9 @@ class Shared:
 class Leases(Protocol):
     """Where day accounts live: the store."""
 
-    def lease(self, key: str, amount: int, cap: int) -> bool: ...
+    def lease(self, key: str, amount: int, cap: int | None) -> bool:
+        """Take `amount` if no more than `cap` is then taken together; None: whatever is taken."""
+        ...
 
     def give_back(self, key: str, amount: int) -> None: ...
 
@@ -83,30 +88,33 @@ class Day:
 
     def __init__(self, name: str, cap: float, leases: Leases):
         self.name = name
-        self._cap = math.floor(cap * PICO)
+        self._cap = min(math.floor(cap * PICO), MOST)
         self._leases = leases
         self._free = 0
         self._lock = threading.Lock()
         self._leasing = asyncio.Lock()
 
     async def ensure(self, amount: int) -> int:
-        if self._free < amount:
+        # Another run may take what was leased before this one looks, so it is looked again.
+        while self._free < amount:
             async with self._leasing:
-                await asyncio.to_thread(self._lease, amount)
+                if not await asyncio.to_thread(self._lease, amount):
+                    break
         return min(amount, max(0, self._free))
 
-    def _lease(self, amount: int) -> None:
+    def _lease(self, amount: int) -> bool:
+        """Lease what is missing or what is left; return whether there is anything new."""
         short = amount - self._free
-        if short <= 0:
-            return
-        for wanted in (max(short, self._cap // self.SLICES), short, self._remaining()):
-            if wanted > 0 and self._leases.lease(self.name, wanted, self._cap):
-                with self._lock:
-                    self._free += wanted
-                return
+        if short <= 0 or self._leased(max(short, self._cap // self.SLICES)) or self._leased(short):
+            return True
+        return self._leased(self._cap - self._leases.taken(self.name))
 
-    def _remaining(self) -> int:
-        return self._cap - self._leases.taken(self.name)
+    def _leased(self, amount: int) -> bool:
+        if not (0 < amount <= self._cap and self._leases.lease(self.name, amount, self._cap)):
+            return False
+        with self._lock:
+            self._free += amount
+        return True
 
     def take(self, amount: int) -> bool:
         with self._lock:
@@ -120,8 +128,10 @@ class Day:
             self._free += amount
 
     def close(self) -> None:
-        """Give what was leased and not spent back to the database."""
+        """Give what was leased and not spent back; what was billed beyond it is booked."""
         with self._lock:
             free, self._free = self._free, 0
-        if free:
+        if free > 0:
             self._leases.give_back(self.name, free)
+        elif free < 0:
+            self._leases.lease(self.name, min(-free, MOST), None)

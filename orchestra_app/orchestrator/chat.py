@@ -33,7 +33,7 @@ def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = Fal
             messages.append(Message(role="tool", content=text, call_id=call.id))
         if not turn.reply.calls:
             messages.append(Message(role="user", content="That was neither a call nor an answer; go on."))
-        elif instructions[index + 1] != instructions[index]:
+        if instructions[index + 1] != instructions[index]:
             last = messages[-1]
             content = f"{last.content}\n\n[{instructions[index + 1]}]"
             messages[-1] = last.model_copy(update={"content": content})
@@ -47,8 +47,9 @@ def _fit(messages: list[Message], tokens: TokenCounter, room: int) -> tuple[Mess
     for index, message in enumerate(messages):
         if excess <= 0:
             break
-        if message.role == "tool":
-            excess -= tokens.count(message.content)
+        saved = tokens.count(message.content) - tokens.count(CUT) if message.role == "tool" else 0
+        if saved > 0:
+            excess -= saved
             messages[index] = message.model_copy(update={"content": CUT})
     return tuple(messages)
 
@@ -64,6 +65,8 @@ def render(result: ToolResult) -> str:
         printed = f"stdout:\n{run.stdout}" if run.stdout else "It printed nothing."
         failed = f"\nstderr:\n{run.stderr}" if run.stderr else ""
         parts.append(f"{ended}\n{printed}{failed}")
+    if result.answer:
+        parts.append(result.answer)
     if result.output:
         parts.append(result.output)
     if result.error:

@@ -21,8 +21,9 @@ def instruction(
     names = catalog.sliders
     said += [f"Prefer {name}." for name in names if preference.of(name) > NEUTRAL]
     said += [f"Avoid {name}." for name in names if 0 < preference.of(name) < NEUTRAL]
-    said += [f"Do not use {name}." for name in names if preference.of(name) == 0]
-    said += [f"Do not use {name.removeprefix('vendor:')}." for name in preference.excluded]
+    never = [name for name in names if preference.of(name) == 0]
+    never += [name.removeprefix("vendor:") for name in preference.excluded]
+    said += [f"Do not use {name}." for name in dict.fromkeys(never)]
     said += _matters(preference.cost, "Keep the cost low.", "Cost does not matter.")
     said += _matters(preference.latency, "Answer quickly.", "Speed does not matter.")
     if cost_left is not None:

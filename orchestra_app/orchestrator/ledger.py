@@ -1,27 +1,27 @@
 """The budget that cannot be broken: every use reserves its worst case before it starts and settles after."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from orchestra_app.core.errors import BudgetError
 from orchestra_app.core.purse import Reservation, Use
 from orchestra_app.core.task import Budget
 from orchestra_app.core.usage import Charge, Price, Usage
 from orchestra_app.orchestrator.accounts import PICO, Account, Day, Leases, pico
+from orchestra_app.orchestrator.bill import UNKNOWN, bill_of
 from orchestra_app.orchestrator.clock import Clock
 
 TRIES = 8
 """Times that a reservation is tried again when another run took the money between two looks."""
+OVERRUN = "billed more than was reserved, so nothing paid starts any more in this run."
 
 
 def worst(price: Price, usage: Usage) -> int:
     """Return the pico-dollars that `usage` costs at most, however much of the prompt is cached."""
     prompt = usage.input_tokens * price.highest_input + usage.output_tokens * price.output
-    cost = prompt / 1e6 + usage.units * price.unit
-    # One pico-dollar more than the sum, since a mix of cached and other tokens may round up.
-    return pico(cost) + 1 if cost > 0 else 0
+    return pico(prompt / 1e6 + usage.units * price.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class RunPurse:
         return await self._ready(pico(wanted), 0) / PICO
 
     async def _ready(self, wanted: int, hold: int) -> int:
+        if self.overrun:
+            return 0
         ready = wanted if self._cap is None else min(wanted, self._cap - self._spent - self._reserved - hold)
         for account in self._accounts:
             if ready <= 0:
@@ -85,6 +87,10 @@ class RunPurse:
         return max(0, ready)
 
     def _take(self, amount: int, hold: int) -> bool:
+        if amount == 0:
+            return True
+        if self.overrun:
+            return False
         if self._cap is not None and self._spent + self._reserved + amount + hold > self._cap:
             return False
         for index, account in enumerate(self._accounts):
@@ -105,10 +111,6 @@ class RunPurse:
                 )
             return use.most, 0
         least, most, held = worst(use.price, use.least), worst(use.price, use.most), pico(hold.cost)
-        if self.overrun and least > 0:
-            raise BudgetError(
-                f"{self.overrun} billed more than was reserved, so nothing paid starts any more."
-            )
         for _ in range(TRIES):
             ready = await self._ready(most, held)
             if ready < least:
@@ -117,6 +119,8 @@ class RunPurse:
             amount = worst(use.price, granted)
             if self._take(amount, held):
                 return granted, amount
+        if self.overrun:
+            raise BudgetError(f"{self.overrun} {OVERRUN}")
         left = await self._ready(least, held) / PICO
         raise BudgetError(
             f"{use.who} could cost ${least / PICO:.6f}, but only ${left:.6f} are left for it.",
@@ -124,15 +128,15 @@ class RunPurse:
             left=left,
         )
 
-    def book(self, amount: int, cost: float, who: str) -> None:
-        """Turn a reservation of `amount` pico-dollars into `cost` USD spent."""
-        spent = pico(cost)
+    def book(self, amount: int, spent: int, use: Use) -> None:
+        """Turn a reservation of `amount` pico-dollars into `spent` ones."""
         self._reserved -= amount
         self._spent += spent
         for account in self._accounts:
             account.give(amount - spent)
-        if spent > amount:
-            self.overrun = who
+        # For an unknown price nothing was reserved, so nothing can be exceeded.
+        if spent > amount and use.price is not None:
+            self.overrun = use.who
 
 
 def _clip(use: Use, price: Price, ready: int) -> Usage:
@@ -187,27 +191,20 @@ class CallPurse:
             raise ValueError("This reservation is settled already.")
         _, amount = self._open.pop(id(reservation))
         use = reservation.use
-        price = use.price or Price(source="unknown")
-        estimated = usage is None or use.price is None
-        used = reservation.granted if usage is None else usage
+        bill = bill_of(reservation, amount, usage, reported)
+        used = bill.usage
         if used.seconds == 0:
             used = used.model_copy(update={"seconds": max(0.0, self.clock.now() - reservation.at)})
-        if usage is None:
-            cost = amount / PICO
-        elif reported is not None and math.isfinite(reported) and reported >= 0:
-            cost = reported
-        else:
-            cost, reported = price.cost(used), None
         self.clock.advance(reservation.at + used.seconds)
-        self._run.book(amount, cost, use.who)
+        self._run.book(amount, bill.spent, use)
         charge = Charge(
             who=use.who,
             kind=use.kind,
             usage=used,
-            price=price,
-            cost=cost,
-            reported=reported if usage is not None else None,
-            estimated=estimated,
+            price=use.price or UNKNOWN,
+            cost=bill.cost,
+            reported=bill.reported,
+            estimated=bill.estimated,
             at=reservation.at,
             simulated=self._simulated if simulated is None else simulated,
         )
@@ -224,8 +221,16 @@ class CallPurse:
 class Ledger:
     """Opens purses and keeps the caps that runs share."""
 
-    def __init__(self, leases: Leases, *, daily_cap: float | None = None, visitor_cap: float | None = None):
+    def __init__(
+        self,
+        leases: Leases,
+        *,
+        daily_cap: float | None = None,
+        visitor_cap: float | None = None,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+    ):
         self._leases = leases
+        self._today = today
         self._daily_cap = daily_cap
         self._visitor_cap = visitor_cap
         self._days: dict[str, Day] = {}
@@ -246,7 +251,7 @@ class Ledger:
         """
         accounts: list[Account] = [job] if job else []
         if not simulated:
-            today = datetime.now(UTC).date().isoformat()
+            today = self._today().isoformat()
             self._forget(today)
             if self._daily_cap is not None:
                 accounts.append(self._day(f"day:{today}", self._daily_cap))

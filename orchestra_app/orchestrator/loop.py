@@ -61,3 +61,5 @@ class Orchestrator:
             for event in rollout.cut_short():
                 rollout.trace.apply(event)
                 yield event
+        finally:
+            rollout.close()

@@ -28,7 +28,7 @@ def pack(
     attempts: (model, answer) pairs that were tried before. note: what went wrong in the last turn, if
     anything did; the reference has no such line.
     """
-    context = _context(problem, documents, _code(executions, attempts, tokens), tokens)
+    context = _context(problem, documents, *_code(executions, attempts, tokens), tokens=tokens)
     remark = f"Note: {note}\n\n" if note else ""
     user = f"Problem: {problem}\n\n{context}\n\n{remark}Choose an appropriate tool."
     return (Message(role="system", content=SYSTEM), Message(role="user", content=user))
@@ -36,31 +36,36 @@ def pack(
 
 def _code(
     executions: tuple[Execution, ...], attempts: tuple[tuple[str, str], ...], tokens: TokenCounter
-) -> str:
+) -> tuple[str, str]:
+    """Return code and attempts as they are shown, and as they were before they were cut."""
     # As in the reference, a run without output is not shown.
     code = "".join(
         f"```python\n{run.code}\n```\n\n```output\n{run.stdout}\n```\n\n" for run in executions if run.stdout
     )
     tried = "".join(
-        f"Attempt{index} answer by {model}: {answer}\n" for index, (model, answer) in enumerate(attempts)
+        f"Attempt{index} answer by {model}: {answer}\n" for index, (model, answer) in enumerate(attempts, 1)
     )
     tried = cut(tried, ATTEMPT_TOKENS, tokens)
     if tried and not tried.startswith("Attempt"):
         tried = f"Attempt answer: {tried}"
     both = cut(code + tried, CODE_TOKENS, tokens)
-    return both if not both or both.startswith("```") else f"```\n{both}"
+    shown = both if not both or both.startswith("```") else f"```\n{both}"
+    return shown, code + tried
 
 
-def _context(problem: str, documents: tuple[Document, ...], code: str, tokens: TokenCounter) -> str:
+def _context(
+    problem: str, documents: tuple[Document, ...], code: str, uncut: str, *, tokens: TokenCounter
+) -> str:
     texts = "".join(
         f"Doc {index}: {document.text[:DOCUMENT_CHARS]} ...\n\n"
         for index, document in enumerate(documents, 1)
     )
-    if byte_length(problem) + byte_length(code) + byte_length(texts) < CONTEXT_TOKENS - 64:
+    if byte_length(problem) + byte_length(uncut) + byte_length(texts) < CONTEXT_TOKENS - 64:
         room = CONTEXT_TOKENS
     else:
         room = CONTEXT_TOKENS - tokens.count(problem)
-        if tokens.count(code) >= room:
+        # As in the reference, what counts is how long the code was before it was cut.
+        if tokens.count(uncut) >= room:
             return code
     packed = cut(f"{texts}\npython code and execution outputs:\n{code}" if code else texts, room, tokens)
     return f"Documents:\n{packed}" if documents else packed

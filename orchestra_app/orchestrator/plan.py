@@ -1,18 +1,23 @@
 """What may be offered now: tools drop out as money and time shrink, and a final answer stays affordable."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from orchestra_app.backends.base import State
-from orchestra_app.core.message import Message, Offer
-from orchestra_app.core.task import Preference
-from orchestra_app.orchestrator.ledger import Hold, RunPurse
+from orchestra_app.core.message import Message, Offer, ToolCall
+from orchestra_app.core.trace import alias_of
+from orchestra_app.orchestrator.accounts import pico
+from orchestra_app.orchestrator.ledger import OVERRUN, Hold, RunPurse
 from orchestra_app.orchestrator.policy import Policy
-from orchestra_app.tools.base import Floor, Tool, Toolbox, permitted
+from orchestra_app.tools.base import Floor, Tool, Toolbox
 
 SLACK = 1.2
 """Latencies vary: a call is offered only if this many times its usual seconds are left."""
-GROWTH = 4_000
+GROWTH = 3_000
 """Bytes by which the final answer's prompt may grow before it is cut to what the money buys."""
+SHORTER = "budget: older findings left out"
+FREE = Floor(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,24 @@ class Plan:
     offered: tuple[Offer, ...] = ()
     ending: Ending | None = None
     hold: Hold = Hold()
-    """What every use but the final answer must leave untouched."""
+    """What the policy's reply must leave untouched, so that an answer stays affordable."""
+    holds: dict[tuple[str, str | None], Hold] = field(default_factory=dict)
+    """What a call of a tool and alias must leave, where it is another answer that stays affordable."""
+    short: str = ""
+    """How the answer's prompt is shortened, where only a shortened one can be paid; it is then taken now."""
+    shown: State | None = None
+    """What such an answer of the packed protocol may see."""
+    final: tuple[Message, ...] = ()
+    """The prompt for answering now, in the chat protocol."""
     refusal: str = ""
     """Why not even a final answer can be had; the run ends with this sentence."""
     excluded: bool = False
     """True where the preferences, not the budget, leave no answer."""
+
+    def hold_of(self, call: ToolCall) -> Hold:
+        """Return what a call that does not end the run must leave untouched."""
+        by_tool = self.holds.get((call.name, None), self.hold)
+        return self.holds.get((call.name, alias_of(call)), by_tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +61,26 @@ class _Means:
     """The floors of all that is permitted, and what is left to pay them."""
 
     floors: list[tuple[Tool, str | None, Floor]]
-    cost: float | None
+    cost: int | None
+    """Pico-dollars."""
     seconds: float | None
+    overrun: str | None
 
     def fits(self, floor: Floor, hold: Hold, slack: float = SLACK) -> bool:
-        if self.cost is not None and (floor.cost is None or floor.cost + hold.cost > self.cost):
+        if not self.pays(floor, hold):
             return False
-        return self.seconds is None or floor.seconds * slack + hold.seconds <= self.seconds
+        if self.seconds is None:
+            return True
+        return hold.seconds < self.seconds and floor.seconds * slack + hold.seconds <= self.seconds
+
+    def pays(self, floor: Floor, hold: Hold) -> bool:
+        if self.cost is None:
+            return True
+        return floor.cost is not None and pico(floor.cost) + pico(hold.cost) <= self.cost
+
+    @property
+    def dollars(self) -> float:
+        return (self.cost or 0) / pico(1)
 
 
 async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: bool = False) -> Plan:
@@ -59,57 +90,89 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
     tool that was called in the last two turns is not offered a third time running.
     """
     preference = state.task.preference
-    means = await _means(toolbox, state, purse)
+    dearest = max(
+        (model.price.highest_input for model in state.catalog.models.values() if model.price), default=0
+    )
+    means = await _means(toolbox, state, purse, GROWTH * dearest / 1e6)
     endings = [Ending(tool, alias, floor) for tool, alias, floor in means.floors if tool.ends and alias]
     if not endings:
         sentence = "The sliders and exclusions leave no model that could give the final answer: allow one."
         return Plan(refusal=sentence, excluded=True)
-    affordable = [ending for ending in endings if means.fits(ending.floor, Hold(), slack=1.0)]
+    affordable, shown = _affordable(endings, means, state)
     if not affordable:
         return Plan(refusal=_refusal(endings, means))
-    cheapest = min(affordable, key=lambda ending: (ending.floor.cost or 0.0, ending.floor.seconds))
-    hold = _hold(cheapest, state)
+    if shown is not state:
+        return Plan(ending=_taken(affordable, state), short=SHORTER, shown=shown)
+    holds = [_hold(ending, state) for ending in affordable]
     repeated = _repeated(state)
-    fitting = {
-        (tool.name, alias)
-        for tool, alias, floor in means.floors
-        if (tool.ends or not (last or tool.name == repeated))
-        and means.fits(floor, Hold() if tool.ends else hold)
-    }
+    fitting: dict[tuple[str, str | None], Hold] = {}
+    for tool, alias, floor in means.floors:
+        if tool.ends or not (last or tool.name == repeated):
+            # Any affordable answer will do, so that less time or money never opens another way.
+            kept = (hold for hold in ([Hold()] if tool.ends else holds) if means.fits(floor, hold))
+            if (hold := next(kept, None)) is not None:
+                fitting[tool.name, alias] = hold
     offered = toolbox.offer(preference, lambda tool, alias: (tool.name, alias) in fitting)
-    return Plan(offered=offered, ending=_taken(affordable, preference), hold=hold)
+    open_endings = [each for each in affordable if (each.tool.name, each.alias) in fitting]
+    hold = next((each for each in holds if means.fits(FREE, each)), holds[0])
+    return Plan(offered, _taken(open_endings or affordable, state), hold, fitting)
 
 
 async def plan_chat(
-    toolbox: Toolbox, state: State, purse: RunPurse, policy: Policy, final: tuple[Message, ...]
+    toolbox: Toolbox,
+    state: State,
+    purse: RunPurse,
+    policy: Policy,
+    finals: Iterator[tuple[str, tuple[Message, ...]]],
 ) -> Plan:
-    """Return what the next turn of the chat protocol may do; `final` is the prompt for answering now."""
-    means = await _means(toolbox, state, purse)
+    """Return what the next turn of the chat protocol may do.
+
+    finals: the prompts for answering now with how each is shortened, the whole one first.
+    """
+    short, final = next(finals)
     cost = policy.floor(final, state)
-    if not means.fits(Floor(cost, policy.latency), Hold(), slack=1.0):
-        return Plan(refusal=_cannot_reply(policy, cost, means))
     hold = Hold(cost=(cost or 0.0) + GROWTH * policy.input_rate, seconds=policy.latency * SLACK)
+    means = await _means(toolbox, state, purse, hold.cost)
+    if not means.fits(Floor(cost, policy.latency), Hold(), slack=1.0):
+        for short, final in finals:
+            cost = policy.floor(final, state)
+            if means.fits(Floor(cost, policy.latency), Hold(), slack=1.0):
+                return Plan(short=short, final=final)
+        return Plan(refusal=_cannot_reply(policy, cost, means))
     fitting = {(tool.name, alias) for tool, alias, floor in means.floors if means.fits(floor, hold)}
     offered = toolbox.offer(state.task.preference, lambda tool, alias: (tool.name, alias) in fitting)
-    return Plan(offered=offered, hold=hold)
+    return Plan(offered=offered, hold=hold, final=final)
 
 
-async def _means(toolbox: Toolbox, state: State, purse: RunPurse) -> _Means:
-    floors = _floors(toolbox, state, state.task.preference)
-    most = 2 * max((floor.cost or 0.0 for _, _, floor in floors), default=0.0) + 0.01
-    left = await purse.available(most) if purse.budgeted else None
-    return _Means(floors, left, purse.seconds_left)
+async def _means(toolbox: Toolbox, state: State, purse: RunPurse, growth: float) -> _Means:
+    wanted = toolbox.wanted(state.task.preference)
+    floors = [(each.tool, each.alias, each.tool.floor(each.alias, state)) for each in wanted]
+    left = None
+    if purse.budgeted or purse.overrun:
+        # All that a call and its hold can come to: no shared account has to lease more than that.
+        most = 2 * max((floor.cost or 0.0 for _, _, floor in floors), default=0.0) + growth
+        left = round(await purse.available(most) * pico(1))
+    return _Means(floors, left, purse.seconds_left, purse.overrun)
 
 
-def _floors(toolbox: Toolbox, state: State, preference: Preference) -> list[tuple[Tool, str | None, Floor]]:
-    found = []
-    for tool in toolbox.tools.values():
-        if not permitted(tool.name, preference.of(tool.name), (), preference):
-            continue
-        for alias in tool.aliases or (None,):
-            if permitted(tool.name, tool.preference(alias, preference), tool.names(alias), preference):
-                found.append((tool, alias, tool.floor(alias, state)))
-    return found
+def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[list[Ending], State]:
+    """Return the answers that can be had, the cheapest first, and the state that they may see.
+
+    Where none can be had, older findings are left out until one can: what is held back covers an answer
+    with what was known before the last call.
+    """
+    shown = state
+    while True:
+        found = [ending for ending in endings if means.fits(ending.floor, Hold(), slack=1.0)]
+        if found or not (shown.documents or shown.executions):
+            found.sort(key=lambda ending: (ending.floor.cost or 0.0, ending.floor.seconds))
+            return found, shown
+        shown = replace(
+            shown,
+            documents=shown.documents[(len(shown.documents) + 1) // 2 :],
+            executions=shown.executions[(len(shown.executions) + 1) // 2 :],
+        )
+        endings = [replace(each, floor=each.tool.floor(each.alias, shown)) for each in endings]
 
 
 def _hold(cheapest: Ending, state: State) -> Hold:
@@ -120,16 +183,33 @@ def _hold(cheapest: Ending, state: State) -> Hold:
     return Hold(cost=(cheapest.floor.cost or 0.0) + growth, seconds=cheapest.floor.seconds * SLACK)
 
 
-def _taken(affordable: list[Ending], preference: Preference) -> Ending:
-    """Return the answer that the loop takes by itself: the best liked, and the cheapest of these."""
+def _taken(affordable: list[Ending], state: State) -> Ending:
+    """Return the answer that the loop takes by itself: the best liked, and the cheapest of these.
+
+    One that was asked before and gave none comes after the others.
+    """
+    preference = state.task.preference
+    asked = Counter(alias_of(call) for turn in state.turns for call in turn.reply.calls)
     return min(
         affordable,
-        key=lambda e: (-e.tool.preference(e.alias, preference), e.floor.cost or 0.0, e.floor.seconds),
+        key=lambda e: (
+            asked[e.alias],
+            -e.tool.preference(e.alias, preference),
+            e.floor.cost or 0.0,
+            e.floor.seconds,
+        ),
     )
 
 
 def _repeated(state: State) -> str | None:
-    last = [{call.name for call in turn.reply.calls} for turn in state.turns[-2:]]
+    last = [
+        {
+            call.name
+            for call in turn.reply.calls
+            if (ran := turn.result(call.id)) and (ran.charges or not ran.error)
+        }
+        for turn in state.turns[-2:]
+    ]
     both = last[0] & last[1] if len(last) == 2 else set()
     return min(both, default=None)
 
@@ -141,14 +221,15 @@ def _refusal(endings: list[Ending], means: _Means) -> str:
             "No model that could answer has a known price, so a budgeted run cannot use one: "
             "add prices to the catalogue or lift the budget in dollars."
         )
-    cheapest = min(priced or endings, key=lambda ending: ending.floor.cost or 0.0)
-    cost = cheapest.floor.cost or 0.0
-    if means.cost is not None and cost > means.cost:
-        return _too_dear(f"The cheapest final answer, {cheapest.alias},", cost, means.cost)
-    quickest = min(endings, key=lambda ending: ending.floor.seconds)
+    paid = [ending for ending in endings if means.pays(ending.floor, Hold())]
+    if not paid:
+        cheapest = min(priced, key=lambda ending: ending.floor.cost or 0.0)
+        return _too_dear(f"The cheapest final answer, {cheapest.alias},", cheapest.floor.cost, means)
+    quickest = min(paid, key=lambda ending: ending.floor.seconds)
     return (
-        f"The quickest final answer, {quickest.alias}, takes about {quickest.floor.seconds:.0f} s, but only "
-        f"{means.seconds or 0.0:.0f} s are left: raise the budget in seconds."
+        f"The quickest final answer that can be paid, {quickest.alias}, takes about "
+        f"{quickest.floor.seconds:.0f} s, but only {means.seconds or 0.0:.0f} s are left: "
+        "raise the budget in seconds."
     )
 
 
@@ -158,10 +239,15 @@ def _cannot_reply(policy: Policy, cost: float | None, means: _Means) -> str:
             f"The price of {policy.name} is unknown, so a budgeted run cannot use it: add a price to the "
             "catalogue or lift the budget in dollars."
         )
-    if means.cost is not None and cost > means.cost:
-        return _too_dear(f"A final reply of {policy.name}", cost, means.cost)
+    if not means.pays(Floor(cost, 0.0), Hold()):
+        return _too_dear(f"A final reply of {policy.name}", cost, means)
     return f"No time is left for a final reply of {policy.name}: raise the budget in seconds."
 
 
-def _too_dear(what: str, cost: float, left: float) -> str:
-    return f"{what} could cost ${cost:.4f}, but only ${left:.4f} are left: raise the budget in dollars."
+def _too_dear(what: str, cost: float | None, means: _Means) -> str:
+    if means.overrun:
+        return f"{means.overrun} {OVERRUN}"
+    return (
+        f"{what} could cost ${cost or 0.0:.4f}, but only ${means.dollars:.4f} are left: "
+        "raise the budget in dollars."
+    )

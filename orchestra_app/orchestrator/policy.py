@@ -6,7 +6,6 @@ from orchestra_app.backends.base import Backend, Request, State, input_bound
 from orchestra_app.core.catalog import Model
 from orchestra_app.core.events import Protocol
 from orchestra_app.core.message import Message
-from orchestra_app.core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ class Policy:
         """Return the USD of the smallest worst case of a reply to `messages`; None: the price is unknown."""
         if self.model.price is None:
             return None
-        least = Usage(input_tokens=input_bound(self.request(messages, state)), output_tokens=self.min_output)
-        return self.model.price.cost(least.model_copy(update={"cached_tokens": 0}))
+        prompt = input_bound(self.request(messages, state))
+        return (prompt * self.model.price.highest_input + self.min_output * self.model.price.output) / 1e6
 
     @property
     def input_rate(self) -> float:

@@ -1,5 +1,8 @@
 """The policy's prompt of any turn, while it runs and again from a stored trace."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from orchestra_app.backends.base import State
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.events import Protocol
@@ -12,6 +15,8 @@ from orchestra_app.orchestrator.packed import pack
 RESERVED_TOKENS = 2_000
 """Tokens of a context that tool schemas and the chat template may take."""
 SMALLEST_ROOM = 1_000
+RESULTS_OUT = "budget: results left out"
+QUESTION_ALONE = "budget: the question alone"
 
 
 def room(context: int, max_output: int) -> int:
@@ -27,6 +32,15 @@ def prompt(
         return converse(state, tokens=tokens, room=room, final=final)
     note = last_problem(state.turns)
     return pack(state.problem, state.documents, state.executions, tokens=tokens, note=note)
+
+
+def final_prompts(
+    state: State, *, tokens: TokenCounter, room: int
+) -> Iterator[tuple[str, tuple[Message, ...]]]:
+    """Yield how a chat policy can be asked to answer now, with how each prompt is shortened: whole first."""
+    yield "", converse(state, tokens=tokens, room=room, final=True)
+    yield RESULTS_OUT, converse(state, tokens=tokens, room=0, final=True)
+    yield QUESTION_ALONE, converse(replace(state, turns=()), tokens=tokens, room=room, final=True)
 
 
 def rebuild(
@@ -54,6 +68,8 @@ def rebuild(
     spec = catalog.policies.get(trace.policy)
     size = room(catalog.models[spec.model].context, spec.max_output) if spec else room(32_768, 4_096)
     counter = tokens or EstimatedTokens()
+    if turn.forced in (RESULTS_OUT, QUESTION_ALONE):
+        return dict(final_prompts(state, tokens=counter, room=size))[turn.forced]
     return prompt(trace.protocol, state, tokens=counter, room=size, final=turn.forced is not None)
 
 

@@ -7,6 +7,8 @@ def problem_with(call: ToolCall, offered: tuple[Offer, ...]) -> str | None:
     """Return why `call` cannot run, as a sentence for the policy; None where it can."""
     offer = next((each for each in offered if each.name == call.name), None)
     if offer is None:
+        if not offered:
+            return f"There is no tool {call.name[:80]!r} now, nor any other; reply with the final answer."
         names = ", ".join(each.name for each in offered)
         return f"There is no tool {call.name[:80]!r} now; choose one of: {names}."
     if not isinstance(call.arguments, dict):

@@ -1,10 +1,11 @@
 """One run on its way: turn by turn, with its purse and the trace so far."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.errors import BackendError, BudgetError, ToolError
@@ -22,8 +23,9 @@ from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.instruction import instruction
 from orchestra_app.orchestrator.ledger import CallPurse, Hold
 from orchestra_app.orchestrator.plan import Plan, plan_chat, plan_packed
-from orchestra_app.orchestrator.prompt import prompt, room
+from orchestra_app.orchestrator.prompt import final_prompts, prompt, room
 from orchestra_app.orchestrator.reading import problem_with
+from orchestra_app.orchestrator.stop import Stopped
 
 if TYPE_CHECKING:
     from orchestra_app.orchestrator.loop import Options, Orchestrator
@@ -65,7 +67,9 @@ class Rollout:
         self._under_way: list[tuple[ToolCall | None, CallPurse]] = []
 
     async def turn(self) -> AsyncGenerator[Event]:
-        """Yield the events of the next turn, the last of the run included."""
+        """Yield the events of the next turn, the last of the run included; raises Stopped."""
+        if self.options.stop.is_set:
+            raise Stopped
         state = self._state()
         planned = await self._plan(state)
         if planned.refusal:
@@ -80,30 +84,33 @@ class Rollout:
         self._under_way = [(None, purse)]
         try:
             reply, state, forced = await self._reply(state, planned, purse, forced)
-        except BudgetError as error:
-            yield self._finished("exhausted", error=str(error))
-            return
-        except BackendError as error:
+        except (BudgetError, BackendError) as error:
+            self._under_way = []
+            purse.close()
             if purse.charges:
                 yield self._received(Reply(), purse, state, "failed")
-            yield self._finished("failed", error=str(error))
+            status = "exhausted" if isinstance(error, BudgetError) else "failed"
+            yield self._finished(status, error=str(error))
             return
         self._under_way = []
         received = self._received(reply, purse, state, forced)
         yield received
-        async for event in self._act(received, state, planned.hold):
-            yield event
+        async with aclosing(self._act(received, state, planned)) as events:
+            async for event in events:
+                yield event
 
     async def _plan(self, state: State) -> Plan:
         orchestrator = self.orchestrator
         if self.policy.protocol == "chat":
-            final = self._messages(state, final=True)
-            return await plan_chat(orchestrator.toolbox, state, self.purse, self.policy, final)
+            finals = final_prompts(state, tokens=orchestrator.tokens, room=self._room())
+            return await plan_chat(orchestrator.toolbox, state, self.purse, self.policy, finals)
         last = len(self.trace.turns) >= self.task.budget.turns - 1
         return await plan_packed(orchestrator.toolbox, state, self.purse, last=last)
 
     def _reason_to_force(self, planned: Plan) -> str | None:
         """Return why the final answer is taken now, or None where the policy is asked."""
+        if planned.short:
+            return planned.short
         if self._forced or len(self.trace.turns) >= self.task.budget.turns:
             return "turns"
         if self._useless >= USELESS_TURNS:
@@ -132,22 +139,23 @@ class Rollout:
             only = self.orchestrator.toolbox.offer(
                 self.task.preference, lambda tool, alias: tool is ending.tool and alias == ending.alias
             )
-            return Reply(calls=(call,)), replace(state, offered=only), forced
+            return Reply(calls=(call,)), replace(planned.shown or state, offered=only), forced
         purse.hold = Hold()
         state = replace(state, offered=())
-        reply = await self._complete(self._messages(state, final=True), state, purse)
+        reply = await self._complete(planned.final, state, purse)
         return reply.model_copy(update={"calls": ()}), state, forced
 
-    def _messages(self, state: State, *, final: bool = False) -> tuple[Message, ...]:
-        size = room(self.policy.model.context, self.policy.max_output)
-        tokens = self.orchestrator.tokens
-        return prompt(self.policy.protocol, state, tokens=tokens, room=size, final=final)
+    def _messages(self, state: State) -> tuple[Message, ...]:
+        return prompt(self.policy.protocol, state, tokens=self.orchestrator.tokens, room=self._room())
+
+    def _room(self) -> int:
+        return room(self.policy.model.context, self.policy.max_output)
 
     async def _complete(self, messages: tuple[Message, ...], state: State, purse: CallPurse) -> Reply:
         request = replace(self.policy.request(messages, state), on_text=self.options.on_text)
         return await self.options.stop.run(self.policy.backend.complete(request, purse))
 
-    async def _act(self, received: ReplyReceived, state: State, hold: Hold) -> AsyncIterator[Event]:
+    async def _act(self, received: ReplyReceived, state: State, planned: Plan) -> AsyncGenerator[Event]:
         """Yield what comes of a reply: refused calls, results, and the end where there is an answer."""
         reply = received.reply
         self._forced += received.forced is not None
@@ -166,23 +174,29 @@ class Rollout:
         self._useless = 0 if valid else self._useless + 1
         if not valid:
             return
-        async for event in self._run_calls(valid, state, hold):
+        for event in await self._run_calls(valid, state, planned):
             yield event
             if event.result.answer is not None and self.policy.protocol == "packed":
                 yield self._finished("answered", answer=event.result.answer)
 
-    async def _run_calls(
-        self, calls: list[ToolCall], state: State, hold: Hold
-    ) -> AsyncIterator[ToolFinished]:
-        """Run calls side by side and yield each result in the order of the calls."""
-        tools = self.orchestrator.toolbox.tools
-        pairs = [(call, self._purse(None if tools[call.name].ends else hold)) for call in calls]
+    async def _run_calls(self, calls: list[ToolCall], state: State, planned: Plan) -> list[ToolFinished]:
+        """Run calls side by side and return each result in the order of the calls."""
+        pairs = [(call, self._purse(self._hold(call, planned))) for call in calls]
         self._under_way = list(pairs)
-        work = [self._call(call, state, purse) for call, purse in pairs]
-        results = await self.options.stop.run(_together(work))
+        results = await self.options.stop.run(self._together(pairs, state))
         self._under_way = []
-        for (_, purse), result in zip(pairs, results, strict=True):
-            yield self._tool_finished(result, purse)
+        return [self._tool_finished(result, purse) for (_, purse), result in zip(pairs, results, strict=True)]
+
+    def _hold(self, call: ToolCall, planned: Plan) -> Hold:
+        last = self.policy.protocol == "packed" and self.orchestrator.toolbox.tools[call.name].ends
+        return Hold() if last else planned.hold_of(call)
+
+    async def _together(self, pairs: list[tuple[ToolCall, CallPurse]], state: State) -> list[ToolResult]:
+        if len(pairs) == 1:
+            return [await self._call(pairs[0][0], state, pairs[0][1])]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._call(call, state, purse)) for call, purse in pairs]
+        return [task.result() for task in tasks]
 
     async def _call(self, call: ToolCall, state: State, purse: CallPurse) -> ToolResult:
         tool = self.orchestrator.toolbox.tools[call.name]
@@ -197,10 +211,18 @@ class Rollout:
         for call, purse in self._under_way:
             if call is not None:
                 events.append(self._tool_finished(ToolResult(call_id=call.id, error="Stopped."), purse))
-            elif purse.charges:
+                continue
+            purse.close()
+            if purse.charges:
                 events.append(self._received(Reply(), purse, self._state(), "stopped"))
         self._under_way = []
         return [*events, self._finished("stopped", error="The run was stopped.")]
+
+    def close(self) -> None:
+        """Book what was in flight when the run was left in the middle."""
+        for _, purse in self._under_way:
+            purse.close()
+        self._under_way = []
 
     def _finished(
         self, status: Status, *, answer: str | None = None, error: str | None = None
@@ -257,11 +279,3 @@ class Rollout:
     def _no_answer(self) -> str:
         errors = [result.error for turn in self.trace.turns[-1:] for result in turn.results if result.error]
         return f"No usable answer came: {errors[-1]}" if errors else "The policy gave no usable answer."
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, ToolResult]]) -> list[ToolResult]:
-    if len(work) == 1:
-        return [await work[0]]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
-    return [task.result() for task in tasks]

@@ -34,12 +34,16 @@ class Run:
     """Why the run could not even be kept, if so."""
     done: bool = False
     version: int = 0
+    """Grows with every change."""
+    steps: int = 0
+    """Grows with every change but streamed text."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _skipped: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def changed(self) -> None:
-        """Wake everybody who watches."""
+    def changed(self, *, text: bool = False) -> None:
+        """Wake everybody who watches; `text`: there is only more of the policy's text."""
         self.version += 1
+        self.steps += not text
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -47,6 +51,13 @@ class Run:
         """Return once there is something newer than version `seen`."""
         while self.version == seen and not self.done:
             await self._changed.wait()
+
+    async def wait_for_step(self, seen: int) -> None:
+        """Return once there is something newer than step `seen`, or `TEXT_SECONDS` have passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TEXT_SECONDS):
+                while self.steps == seen and not self.done:
+                    await self._changed.wait()
 
     def skip(self) -> None:
         """Play the rest of a simulated run at once."""
@@ -59,21 +70,22 @@ class Run:
         self.stop.set()
         self._skipped.set()
 
-    async def pace(self, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+    async def pace(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
         """Pass events on at the speed of the run."""
         at = 0.0
-        async for event in events:
-            now = getattr(event, "at", 0.0)
-            if self.speed and now > at and not self._skipped.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._skipped.wait(), (now - at) / self.speed)
-            at = max(at, now)
-            yield event
+        async with aclosing(events):
+            async for event in events:
+                now = getattr(event, "at", 0.0)
+                if self.speed and now > at and not self._skipped.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._skipped.wait(), (now - at) / self.speed)
+                at = max(at, now)
+                yield event
 
     def on_text(self, piece: str) -> None:
         """Take a piece of the policy's text as it streams in."""
         self.text += piece
-        self.changed()
+        self.changed(text=True)
 
 
 class Runs:
@@ -100,6 +112,8 @@ class Runs:
         except OrchestraError as error:
             run.error = str(error)
         finally:
+            if run.error is None and (run.trace is None or run.trace.status == "running"):
+                run.error = "The run ended in an unexpected error; see the log of the server."
             run.done = True
             run.changed()
 
@@ -110,16 +124,15 @@ class Runs:
 
     async def watch(self, run: Run) -> AsyncGenerator[Run]:
         """Yield the run now and after each change until it is done; text at most four times a second."""
-        seen = -1
         while True:
+            seen, steps = run.version, run.steps
             if run.trace is not None or run.done:
-                seen = run.version
                 yield run
-            if run.done:
+            if run.done and run.version == seen:
                 return
             await run.wait(seen)
-            if run.text:
-                await asyncio.sleep(TEXT_SECONDS)
+            if run.steps == steps:
+                await run.wait_for_step(steps)
 
     def active(self, owner: str) -> int:
         """Return how many runs of one visitor are under way."""

@@ -66,6 +66,9 @@ class Database:
                     cursor.execute("PRAGMA synchronous=FULL")
                 cursor.close()
             except BaseException:
+                # Closing alone leaves SQLite's lock to the cursor that the traceback still holds.
+                with contextlib.suppress(*self.errors):
+                    connection.rollback()
                 connection.invalidate()
                 raise
             finally:
@@ -182,7 +185,19 @@ def _cause(error: Exception) -> BaseException:
 
 
 def _code(cause: BaseException) -> str:
-    return getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    if code is None:
+        # psycopg passes no code on where the connection itself is refused.
+        code = next((code for words, code in _REFUSALS.items() if words in str(cause)), "")
+    return code
+
+
+_REFUSALS = {
+    'role "': "28000",
+    "authentication failed": "28P01",
+    "no password supplied": "28P01",
+    '" does not exist': "3D000",
+}
 
 
 _DAMAGED = (

@@ -13,6 +13,9 @@ from orchestra_app.storage.migrations import HEAD, VERSION_TABLE
 _LOCK = 0x6F72636865737472
 """Any number that no other program would use as its PostgreSQL advisory lock."""
 
+# SQLite lets a transaction begin on a file that it cannot write, but no UPDATE.
+_WRITE_NOTHING = text(f"UPDATE {VERSION_TABLE} SET version_num = version_num WHERE version_num = ''")
+
 
 def open_database(address: str | Path) -> Database:
     """Return the database at a folder, a `.db` file or a URL, ready for use; raises StorageError."""
@@ -25,8 +28,8 @@ def open_database(address: str | Path) -> Database:
         if not ready:
             _upgrade(database)
         # A disk that cannot be written is told of now, not when the first answer is there.
-        with database.write():
-            pass
+        with database.write() as connection:
+            connection.execute(_WRITE_NOTHING)
     except BaseException:
         database.engine.dispose()
         raise

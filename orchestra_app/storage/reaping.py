@@ -5,7 +5,7 @@ from sqlalchemy import text
 from orchestra_app.core.events import RolloutFinished
 from orchestra_app.storage.database import Database
 from orchestra_app.storage.process import Process, alive
-from orchestra_app.storage.rows import dump
+from orchestra_app.storage.rows import event_row
 from orchestra_app.storage.statements import clock_sql
 
 SILENCE = 30
@@ -13,9 +13,14 @@ SILENCE = 30
 
 _ERROR = "The program that ran this was ended before it could finish; ask again."
 _CLOSE = text(
-    "UPDATE trace SET status = 'interrupted', error = :error, finish = :finish "
+    "UPDATE trace SET status = 'interrupted', error = :error "
     # A sign of life since the look at it keeps a trace running.
     "WHERE id = :id AND status = 'running' AND heartbeat = :heartbeat"
+)
+
+_END = text(
+    "INSERT INTO event (trace_id, type, body) VALUES (:trace_id, :type, :body) "
+    "ON CONFLICT (trace_id, type) DO UPDATE SET body = excluded.body"
 )
 
 
@@ -33,8 +38,10 @@ def reap(database: Database) -> int:
     for row in rows:
         if row.now - row.heartbeat <= SILENCE and alive(Process(row.host, row.pid, row.process)) is not False:
             continue
-        finish = dump(RolloutFinished(status="interrupted", error=_ERROR, at=row.seconds))
-        values = {"id": row.id, "heartbeat": row.heartbeat, "error": _ERROR, "finish": finish}
+        finish = event_row(row.id, RolloutFinished(status="interrupted", error=_ERROR, at=row.seconds))
         with database.write() as connection:
-            closed += connection.execute(_CLOSE, values).rowcount
+            values = {"id": row.id, "heartbeat": row.heartbeat, "error": _ERROR}
+            if connection.execute(_CLOSE, values).rowcount > 0:
+                connection.execute(_END, finish)
+                closed += 1
     return closed

@@ -55,7 +55,6 @@ def started_columns(event: RolloutStarted, process: Process) -> dict[str, Any]:
         "pid": process.pid,
         "process": process.started,
         "question": plain(task.question),
-        "start": dump(event),
     }
 
 
@@ -70,7 +69,6 @@ def changing_columns(trace: Trace, finish: RolloutFinished | None) -> dict[str, 
         "simulated": trace.simulated,
         "answer": plain(finish.answer) if finish else None,
         "error": plain(finish.error) if finish else None,
-        "finish": dump(finish) if finish else None,
     }
 
 
@@ -129,13 +127,20 @@ def read_turn(row: Mapping[Any, Any], schemas: Mapping[str, str]) -> Turn:
     return Turn.model_validate_json(f'{row["body"][:-1]},"offered":[{offers}]}}')
 
 
-def read_trace(row: Mapping[Any, Any], turns: Iterable[Turn], labels: Iterable[Label]) -> Trace:
-    """Return the trace that was saved."""
-    trace = Trace.start(RolloutStarted.model_validate_json(row["start"]))
+def event_row(trace_id: str, event: RolloutStarted | RolloutFinished) -> dict[str, str]:
+    """Return the row of the first or the last event of a trace."""
+    return {"trace_id": trace_id, "type": event.type, "body": dump(event)}
+
+
+def read_trace(
+    row: Mapping[Any, Any], ends: Mapping[str, str], turns: Iterable[Turn], labels: Iterable[Label]
+) -> Trace:
+    """Return the trace that was saved; `ends` has its first and last event as JSON by their type."""
+    trace = Trace.start(RolloutStarted.model_validate_json(ends["started"]))
     trace.turns = list(turns)
     trace.labels = list(labels)
-    if row["finish"] is not None:
-        trace.apply(RolloutFinished.model_validate_json(row["finish"]))
+    if row["status"] != "running":
+        trace.apply(RolloutFinished.model_validate_json(ends["finished"]))
     trace.seconds = row["seconds"]
     return trace
 

@@ -10,10 +10,7 @@ _RUNNING = text("status = 'running'")
 
 
 class TraceRow(SQLModel, table=True):
-    """One trace: what lists filter, sort and show, and the two events that its turns stand between.
-
-    The long columns stand last, so that a scan of the short ones does not read them.
-    """
+    """One trace: what lists filter, sort and show. Short, since a search for text reads every row."""
 
     __tablename__: ClassVar[str] = "trace"  # pyright: ignore[reportIncompatibleVariableOverride]
     __table_args__ = (
@@ -60,15 +57,23 @@ class TraceRow(SQLModel, table=True):
     question: str = Field(sa_type=Text)
     answer: str | None = Field(sa_type=Text)
     error: str | None = Field(sa_type=Text)
-    start: str = Field(sa_type=Text)
-    """The RolloutStarted event as JSON."""
-    finish: str | None = Field(sa_type=Text)
-    """The RolloutFinished event as JSON; None: none came yet."""
 
 
 def _of_trace(*, primary_key: bool = False, index: bool = False) -> Column[str]:
     target = ForeignKey("trace.id", ondelete="CASCADE")
     return Column(String, target, primary_key=primary_key, nullable=False, index=index)
+
+
+class EventRow(SQLModel, table=True):
+    """The first or the last event of a trace, which its turns stand between."""
+
+    __tablename__: ClassVar[str] = "event"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    trace_id: str = Field(sa_column=_of_trace(primary_key=True))
+    type: str = Field(primary_key=True)
+    """`started` or `finished`."""
+    body: str = Field(sa_type=Text)
+    """The event as JSON."""
 
 
 class TurnRow(SQLModel, table=True):
@@ -136,5 +141,5 @@ def _table(name: str) -> Table:
 
 
 # The same tables for queries in plain SQL terms, which the checker understands.
-TRACE, TURN, TOOL_SCHEMA = _table("trace"), _table("turn"), _table("tool_schema")
-LABEL, CATALOG = _table("label"), _table("catalog")
+TRACE, EVENT, TURN = _table("trace"), _table("event"), _table("turn")
+TOOL_SCHEMA, LABEL, CATALOG = _table("tool_schema"), _table("label"), _table("catalog")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orchestra_app.storage.schema import TraceRow
 
-_CHANGING = ("status", "cost", "seconds", "turns", "tools", "simulated", "answer", "error", "finish")
+_CHANGING = ("status", "cost", "seconds", "turns", "tools", "simulated", "answer", "error")
 _CLOCKS = {
     "sqlite": "CAST(strftime('%s', 'now') AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)",
@@ -17,6 +17,7 @@ class Statements:
 
     insert_trace: str
     update_trace: str
+    put_event: str
     put_turn: str
     put_schema: str
     beat: str
@@ -30,17 +31,19 @@ def statements(dialect: str) -> Statements:
     values = ", ".join(mark.format(name) for name in columns)
     changes = ", ".join(f'"{name}" = {mark.format(name)}' for name in _CHANGING)
     clock, of_trace = clock_sql(dialect), f"WHERE id = {mark.format('id')}"
+    event = ", ".join(mark.format(name) for name in ("trace_id", "type", "body"))
     schema = ", ".join(mark.format(name) for name in ("hash", "body"))
     turn = ", ".join(mark.format(name) for name in ("trace_id", "number", "offered", "body"))
     return Statements(
         insert_trace=f"INSERT INTO trace ({names}, heartbeat) VALUES ({values}, {clock})",
         update_trace=f"UPDATE trace SET {changes}, heartbeat = {clock} {of_trace}",
+        put_event=f"INSERT INTO event (trace_id, type, body) VALUES ({event}) "
+        "ON CONFLICT (trace_id, type) DO UPDATE SET body = excluded.body",
         put_turn=f"INSERT INTO turn (trace_id, number, offered, body) VALUES ({turn}) "
         "ON CONFLICT (trace_id, number) DO UPDATE SET body = excluded.body",
         put_schema=f"INSERT INTO tool_schema (hash, body) VALUES ({schema}) ON CONFLICT (hash) DO NOTHING",
         # A trace that was taken for dead, because its machine slept, is running again.
-        beat="UPDATE trace SET status = 'running', error = NULL, finish = NULL, "
-        f"heartbeat = {clock} {of_trace}",
+        beat=f"UPDATE trace SET status = 'running', error = NULL, heartbeat = {clock} {of_trace}",
     )
 
 

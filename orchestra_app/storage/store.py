@@ -14,7 +14,7 @@ from orchestra_app.storage.database import Database
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.queries import Facets, Filter, Summary, count_facets, count_traces, list_traces
 from orchestra_app.storage.rows import dump, offer_hashes, read_trace, read_turn
-from orchestra_app.storage.schema import CATALOG, TOOL_SCHEMA, TRACE, TURN
+from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
 from orchestra_app.storage.writer import Writer
 
 ALL = Filter()
@@ -130,11 +130,19 @@ class Store:
                 return None
             query = select(TURN).where(TURN.c.trace_id == trace_id).order_by(TURN.c.number)
             turns = connection.execute(query).mappings().all()
+            ends = connection.execute(
+                select(EVENT.c.type, EVENT.c.body).where(EVENT.c.trace_id == trace_id)
+            ).all()
             query = select(TOOL_SCHEMA.c.hash, TOOL_SCHEMA.c.body)
             schemas = connection.execute(query.where(TOOL_SCHEMA.c.hash.in_(offer_hashes(turns)))).all()
             known = labels.find(connection, trace_id)
         texts = {row.hash: row.body for row in schemas}
-        return read_trace(row, [read_turn(turn, texts) for turn in turns], known.values())
+        return read_trace(
+            row,
+            {end.type: end.body for end in ends},
+            [read_turn(turn, texts) for turn in turns],
+            known.values(),
+        )
 
     def _delete(self, trace_id: str, owner: str) -> bool:
         with self._database.write() as connection:

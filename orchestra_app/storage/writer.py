@@ -15,7 +15,7 @@ from orchestra_app.core.events import Event, RolloutFinished, RolloutStarted
 from orchestra_app.core.trace import Trace, Turn
 from orchestra_app.storage.database import Database, explain, is_about_rows
 from orchestra_app.storage.process import current
-from orchestra_app.storage.rows import OfferPacker, changing_columns, dump, started_columns
+from orchestra_app.storage.rows import OfferPacker, changing_columns, dump, event_row, started_columns
 from orchestra_app.storage.statements import statements
 
 LINGER = 0.04
@@ -54,7 +54,7 @@ class Job(NamedTuple):
 class Writer:
     """Writes the drafts of one store from a thread of its own, which starts with the first draft."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, *, heartbeat: float = HEARTBEAT):
         self._database = database
         self._statements = statements(database.engine.dialect.name)
         self._packer = OfferPacker()
@@ -63,6 +63,7 @@ class Writer:
         self._urgent = False
         self._idle = False
         self._running: weakref.WeakSet[Draft] = weakref.WeakSet()
+        self._heartbeat = heartbeat
         self._next_beat = 0.0
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -74,7 +75,7 @@ class Writer:
             self._put(draft)
             self._running.add(draft)
             if self._thread is None:
-                self._next_beat = time.monotonic() + HEARTBEAT
+                self._next_beat = time.monotonic() + self._heartbeat
                 self._thread = threading.Thread(target=self._run, name="orchestra-writer", daemon=True)
                 self._thread.start()
         return draft
@@ -137,7 +138,7 @@ class Writer:
             self._write(jobs)
         if now >= self._next_beat:
             self._beat(beating)
-            self._next_beat = now + HEARTBEAT
+            self._next_beat = now + self._heartbeat
         return going_on
 
     def _delay(self, now: float) -> float:
@@ -177,13 +178,16 @@ class Writer:
         _tell([job.draft for job in jobs if job.finish], None)
 
     def _commit(self, jobs: list[Job]) -> None:
-        inserts, updates, turns, schemas = [], [], [], {}
+        inserts, updates, events, turns, schemas = [], [], [], [], {}
         for job in jobs:
             changing = changing_columns(job.trace, job.finish)
             if job.draft.kept:
                 updates.append({"id": job.trace.id, **changing})
             else:
                 inserts.append({**started_columns(job.draft.start, current()), **changing})
+                events.append(event_row(job.trace.id, job.draft.start))
+            if job.finish is not None:
+                events.append(event_row(job.trace.id, job.finish))
             for number, turn in job.turns.items():
                 offered, texts = self._packer.pack(turn.offered)
                 body = dump(turn, {"offered"})
@@ -196,6 +200,7 @@ class Writer:
                 (sql.put_schema, new),
                 (sql.insert_trace, inserts),
                 (sql.update_trace, updates),
+                (sql.put_event, events),
                 (sql.put_turn, turns),
             ):
                 if rows:

@@ -1,6 +1,6 @@
 """What may be called: the protocol of a tool, and the toolbox that offers and runs them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,30 +64,62 @@ Allowed = Callable[[Tool, str | None], bool]
 """Says whether one alias of a tool may be offered now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A tool with one of its aliases that a preference permits."""
+
+    tool: Tool
+    alias: str | None
+    preference: float
+    """In [0, 1]."""
+
+
 class Toolbox:
     """The tools of one catalogue, in the order in which they are offered."""
 
+    REMEMBERED = 256
+    """Preferences whose permitted aliases are kept, since every turn of a run asks for the same."""
+
     def __init__(self, tools: Sequence[Tool]):
         self.tools = {tool.name: tool for tool in tools}
+        self._wanted: dict[int, tuple[Preference, tuple[Wanted, ...]]] = {}
+
+    def wanted(self, preference: Preference) -> tuple[Wanted, ...]:
+        """Return every tool and alias that neither a slider at 0 nor an exclusion forbids."""
+        kept = self._wanted.get(id(preference))
+        # An id may be used again after its object is gone, so the object is kept and compared.
+        if kept is None or kept[0] is not preference:
+            if len(self._wanted) >= self.REMEMBERED:
+                self._wanted.clear()
+            kept = (preference, tuple(self._permitted(preference)))
+            self._wanted[id(preference)] = kept
+        return kept[1]
+
+    def _permitted(self, preference: Preference) -> Iterator[Wanted]:
+        for tool in self.tools.values():
+            if not permitted(tool.name, preference.of(tool.name), (), preference):
+                continue
+            for alias in tool.aliases or (None,):
+                slider = tool.preference(alias, preference)
+                if permitted(tool.name, slider, tool.names(alias), preference):
+                    yield Wanted(tool, alias, slider)
 
     def offer(self, preference: Preference, allowed: Allowed) -> tuple[Offer, ...]:
         """Return what is offered: every tool with the aliases that the preference and `allowed` leave."""
-        found = []
-        for tool in self.tools.values():
-            slider = preference.of(tool.name)
-            if not permitted(tool.name, slider, (), preference):
-                continue
-            choices = {
-                alias: tool.preference(alias, preference)
-                for alias in tool.aliases or (None,)
-                if permitted(tool.name, tool.preference(alias, preference), tool.names(alias), preference)
-                and allowed(tool, alias)
-            }
-            if choices:
-                aliases = {alias: value for alias, value in choices.items() if alias is not None}
-                schema = tool.schema(tuple(aliases))
-                found.append(Offer.model_construct(tool_schema=schema, choices=aliases, slider=slider))
-        return tuple(found)
+        choices: dict[str, dict[str, float]] = {}
+        for each in self.wanted(preference):
+            if allowed(each.tool, each.alias):
+                aliases = choices.setdefault(each.tool.name, {})
+                if each.alias is not None:
+                    aliases[each.alias] = each.preference
+        return tuple(
+            Offer.model_construct(
+                tool_schema=self.tools[name].schema(tuple(aliases)),
+                choices=aliases,
+                slider=preference.of(name),
+            )
+            for name, aliases in choices.items()
+        )
 
 
 def permitted(name: str, slider: float, names: tuple[str, ...], preference: Preference) -> bool:

@@ -11,6 +11,7 @@ from orchestra_app.tools.base import Tool, Toolbox
 from orchestra_app.tools.chat_tools import AskExpert, ChatPython, ChatSearch
 from orchestra_app.tools.expert import AnswerTool, ReasonTool
 from orchestra_app.tools.local_index import LocalIndex
+from orchestra_app.tools.python import works
 from orchestra_app.tools.roster import Experts
 from orchestra_app.tools.search import Finder, SearchTool
 
@@ -28,6 +29,22 @@ class Means:
     sandbox: Sandbox | None = None
 
 
+def obstacle(source: Source, keys: Mapping[str, str]) -> str:
+    """Return why a source cannot be searched here, in one sentence; empty where it can."""
+    match source.kind:
+        case "tavily" if not tavily_key(source, keys):
+            return f"Web search needs a key: set {source.key or TAVILY_KEYS[0]}."
+        case "local" if not source.folder:
+            return "It has no folder: set its folder in the catalogue."
+        case "local" if source.folder != BUNDLED and not _folder(source).is_dir():
+            return f"The folder {source.folder} does not exist: make it, or name another in the catalogue."
+    return ""
+
+
+def _folder(source: Source) -> Path:
+    return Path(source.folder or "").expanduser()
+
+
 def open_finders(
     catalog: Catalog, *, bundled: Sequence[Document], keys: Mapping[str, str], cache: Path | None
 ) -> dict[str, Finder]:
@@ -38,17 +55,18 @@ def open_finders(
     """
     found: dict[str, Finder] = {}
     for name, source in catalog.sources.items():
+        if obstacle(source, keys):
+            continue
         match source.kind:
-            case "local" if source.folder in (None, BUNDLED):
+            case "local" if source.folder == BUNDLED:
                 found[name] = LocalIndex(name, documents=bundled)
             case "local":
-                folder = Path(source.folder or "").expanduser()
-                found[name] = LocalIndex(name, folder=folder, cache=cache)
-            case "tavily" if key := tavily_key(source, keys):
+                found[name] = LocalIndex(name, folder=_folder(source), cache=cache)
+            case "tavily":
                 # Loaded only where there is a key, since its HTTP client takes a tenth of a second to load.
                 from orchestra_app.tools.tavily import TavilySearch
 
-                found[name] = TavilySearch(name, key)
+                found[name] = TavilySearch(name, tavily_key(source, keys))
     return found
 
 
@@ -68,7 +86,7 @@ def packed_toolbox(experts: Experts, means: Means) -> Toolbox:
         match spec.kind:
             case "answer":
                 tools.append(AnswerTool(name, experts))
-            case "reason" if means.sandbox is not None and means.sandbox.rung != "off":
+            case "reason" if works(means.sandbox):
                 tools.append(ReasonTool(name, experts, means.sandbox))
             case "search" if any(source in means.finders for source in spec.sources):
                 tools.append(SearchTool(name, experts, means.finders))
@@ -80,6 +98,6 @@ def chat_toolbox(experts: Experts, means: Means, functions: Sequence[Tool] = ())
     tools: list[Tool] = []
     if means.finders:
         tools.append(ChatSearch(experts, means.finders))
-    if means.sandbox is not None and means.sandbox.rung != "off":
+    if works(means.sandbox):
         tools.append(ChatPython(experts, means.sandbox))
     return Toolbox([*tools, AskExpert(experts), *functions])

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestra_app.backends.base import State
+from orchestra_app.backends.reading import clean
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import ToolCall, ToolResult
 from orchestra_app.core.purse import Purse
-from orchestra_app.core.task import Preference
+from orchestra_app.core.task import NEUTRAL, Preference
 from orchestra_app.core.trace import alias_of
 from orchestra_app.sandbox.base import Sandbox
 from orchestra_app.tools.base import Floor, permitted
-from orchestra_app.tools.expert import no_answer
-from orchestra_app.tools.prompts import one_line, read_answer
-from orchestra_app.tools.python import run_python, shortest_run
+from orchestra_app.tools.expert import answer_in, no_answer
+from orchestra_app.tools.prompts import one_line
+from orchestra_app.tools.python import run_python, shortest_run, works
 from orchestra_app.tools.roster import Expert, Experts, ask, describe, function_schema, least, make_expert
 from orchestra_app.tools.search import Finder, Places, found_result
 
@@ -33,7 +34,7 @@ def text_argument(call: ToolCall, name: str) -> str:
     value = call.arguments.get(name) if isinstance(call.arguments, dict) else None
     if not isinstance(value, str) or not value.strip():
         raise ToolError(f"{call.name} needs the argument {name} as text.")
-    return value.strip()
+    return clean(value).strip()
 
 
 class ChatSearch:
@@ -83,7 +84,7 @@ class ChatPython:
         return ()
 
     def preference(self, alias: str | None, preference: Preference) -> float:
-        return preference.of(self.name)
+        return preference.of(self.name) if works(self._sandbox) else 0.0
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         return self._schema
@@ -123,8 +124,10 @@ class AskExpert:
         return (*([alias] if alias else []), *([f"vendor:{vendor}"] if vendor else []))
 
     def preference(self, alias: str | None, preference: Preference) -> float:
-        tools = [preference.of(tool) for tool, _ in self._open(alias, preference)]
-        return min(preference.of(alias or ""), max(tools, default=0.0))
+        slider = preference.of(alias or "")
+        best = max((preference.of(tool) for tool, _ in self._open(alias, preference)), default=0.0)
+        # A disliked tool of the catalogue holds its models down, but a neutral one must not.
+        return slider if best >= NEUTRAL else min(slider, best)
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         schema = self._schemas.get(aliases)
@@ -144,7 +147,7 @@ class AskExpert:
         alias, question = alias_of(call), text_argument(call, "question")
         expert = self._expert(alias, state)
         reply = await ask(expert, state, purse, experts=self._experts, question=question)
-        answer = read_answer(reply.text, finished=reply.finish == "stop")
+        answer = answer_in(reply)
         if answer is None:
             raise ToolError(no_answer(str(alias), reply.finish))
         return ToolResult(call_id=call.id, output=answer)

@@ -4,14 +4,14 @@ from typing import Any
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.errors import ToolError
-from orchestra_app.core.message import ToolCall, ToolResult
+from orchestra_app.core.message import Reply, ToolCall, ToolResult
 from orchestra_app.core.purse import Purse
 from orchestra_app.core.task import Preference
 from orchestra_app.core.trace import alias_of
 from orchestra_app.sandbox.base import Sandbox
 from orchestra_app.tools.base import Floor
-from orchestra_app.tools.prompts import read_answer, read_code
-from orchestra_app.tools.python import run_python, shortest_run
+from orchestra_app.tools.prompts import read_answer, read_code, said
+from orchestra_app.tools.python import run_python, shortest_run, works
 from orchestra_app.tools.roster import Experts, Roster
 
 
@@ -39,10 +39,15 @@ class AnswerTool:
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
         alias = alias_of(call)
         reply = await self._roster.ask(alias, state, purse)
-        answer = read_answer(reply.text, finished=reply.finish == "stop")
+        answer = answer_in(reply)
         if answer is None:
             raise ToolError(no_answer(str(alias), reply.finish))
         return ToolResult(call_id=call.id, answer=answer)
+
+
+def answer_in(reply: Reply) -> str | None:
+    """Return the final answer of a reply; of one that is all reasoning, only what is closed or boxed."""
+    return read_answer(said(reply), finished=reply.finish == "stop" and bool(reply.text))
 
 
 def no_answer(alias: str, finish: str) -> str:
@@ -53,7 +58,7 @@ def no_answer(alias: str, finish: str) -> str:
 
 
 class ReasonTool:
-    """Asks a model for Python code and runs it in the sandbox; it is built only where there is a sandbox."""
+    """Asks a model for Python code and runs it; it leaves the offer where the sandbox is off."""
 
     ends = False
 
@@ -68,7 +73,7 @@ class ReasonTool:
         return self._roster.names(alias)
 
     def preference(self, alias: str | None, preference: Preference) -> float:
-        return preference.of(self._roster.model(alias))
+        return preference.of(self._roster.model(alias)) if works(self._sandbox) else 0.0
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         return self._roster.schema(aliases)
@@ -77,9 +82,11 @@ class ReasonTool:
         return self._roster.floor(alias, state, fee=self._fee)
 
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
+        if not works(self._sandbox):
+            raise ToolError(self._sandbox.reason)
         alias = alias_of(call)
         reply = await self._roster.ask(alias, state, purse)
-        code = read_code(reply.text)
+        code = read_code(said(reply))
         if code is None:
             raise ToolError(f"{alias} wrote no Python code; call another model or another tool.")
         execution = await run_python(code, state, purse, self._sandbox)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from orchestra_app.core.errors import ConfigError, ToolError
+from orchestra_app.backends.reading import clean
+from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document
 
 SUFFIXES = {".txt", ".md", ".html", ".htm", ".pdf"}
@@ -46,10 +47,10 @@ class Problems:
 def list_folder(folder: Path, problems: Problems) -> list[Entry]:
     """Return the readable files under `folder`, sorted; hidden ones and links that lead out are left out.
 
-    Raises ConfigError where the folder does not exist.
+    Raises ToolError where the folder does not exist.
     """
     if not folder.is_dir():
-        raise ConfigError(f"The folder {folder} does not exist; name an existing one in the catalogue.")
+        raise ToolError(f"The folder {folder} does not exist; name an existing one in the catalogue.")
     root = folder.resolve()
     found: list[Entry] = []
     for parent, folders, files in os.walk(folder, onerror=lambda error: _unlisted(error, problems)):
@@ -121,7 +122,7 @@ def read_file(file: Path) -> tuple[str, str]:
         raise ToolError(f"it cannot be opened ({_reason(error)})") from None
     if not text.strip():
         raise ToolError("it holds no text")
-    return title or file.stem, text
+    return clean(title or file.stem), clean(text)
 
 
 def _reason(error: Exception) -> str:

@@ -69,7 +69,7 @@ class LocalIndex:
     async def search(self, query: str, top: int, *, seconds: float | None = None) -> list[Document]:
         """Return at most `top` passages that share a word with `query`, the best first.
 
-        Raises ToolError where the index does not open within `seconds`, ConfigError without the folder.
+        Raises ToolError where the index does not open within `seconds` or its folder is gone.
         """
         if not self._opened:
             try:
@@ -145,7 +145,11 @@ def _key(folder: Path, source: str, entries: list[Entry]) -> str:
 def _save(kept: Path, documents: list[Document], bm25: BM25 | None, problems: list[str]) -> None:
     """Keep an index under its final name only when it is whole; without room for it, it is not kept."""
     made = kept.parent / f".{kept.name}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    content = {"problems": problems, "documents": [document.model_dump() for document in documents]}
+    content = {
+        "terms": len(bm25.vocab_dict) if bm25 else 0,
+        "problems": problems,
+        "documents": [document.model_dump() for document in documents],
+    }
     try:
         made.mkdir(parents=True)
         (made / "documents.json").write_text(json.dumps(content), encoding="utf-8")
@@ -168,8 +172,9 @@ def _load(kept: Path) -> tuple[list[Document], BM25 | None, list[str]] | None:
     try:
         content = json.loads((kept / "documents.json").read_text(encoding="utf-8"))
         documents = [Document.model_validate(each) for each in content["documents"]]
-        bm25 = BM25.load(kept) if (kept / "params.index.json").exists() else None
-        if bm25 and bm25.scores["num_docs"] != len(documents):
+        bm25 = BM25.load(kept) if content["terms"] else None
+        stated = (len(bm25.vocab_dict), bm25.scores["num_docs"]) if bm25 else None
+        if stated and stated != (content["terms"], len(documents)):
             return None
         return documents, bm25, list(content["problems"])
     except (OSError, ValueError, LookupError, TypeError, EOFError):

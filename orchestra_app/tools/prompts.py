@@ -4,7 +4,7 @@ import re
 from textwrap import dedent
 
 from orchestra_app.core.catalog import ToolKind
-from orchestra_app.core.message import Message
+from orchestra_app.core.message import Message, Reply
 
 SEARCH = (
     "Some information is still missing to answer the question. Think about what it is, then write one "
@@ -53,6 +53,11 @@ _CODE = re.compile(
 )
 _ANSWER = re.compile(r"<answer>(.*?)(</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BRACES = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
+
+
+def said(reply: Reply) -> str:
+    """Return the text of a reply, or its reasoning where a model that finished left all of it there."""
+    return reply.text or (reply.reasoning if reply.finish == "stop" else "")
 
 
 def without_thinking(text: str) -> str:

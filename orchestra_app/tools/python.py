@@ -1,6 +1,7 @@
 """Runs an expert's or the policy's Python code in the sandbox, paid by the second."""
 
 import time
+from typing import TypeGuard
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.catalog import PythonSpec
@@ -13,6 +14,11 @@ SHORTEST_RUN = 1.0
 """Seconds of the sandbox that are worth a run."""
 SIMULATED_SECONDS = 0.2
 """Seconds that a run takes where time is simulated, so that equal seeds give equal traces."""
+
+
+def works(sandbox: Sandbox | None) -> TypeGuard[Sandbox]:
+    """Return whether code can run here, as far as is known: a first run may find that it cannot."""
+    return sandbox is not None and sandbox.rung != "off"
 
 
 def shortest_run(spec: PythonSpec) -> float:

@@ -14,7 +14,7 @@ from orchestra_app.core.task import Preference
 from orchestra_app.core.trace import alias_of
 from orchestra_app.core.usage import Usage
 from orchestra_app.tools.base import Floor, permitted
-from orchestra_app.tools.prompts import one_line, read_query
+from orchestra_app.tools.prompts import one_line, read_query, said
 from orchestra_app.tools.roster import Experts, Roster
 
 
@@ -134,7 +134,7 @@ def found_result(call_id: str, query: str, documents: list[Document]) -> ToolRes
 
 
 class SearchTool:
-    """Asks a model for a query and searches with it; it is built only where a source is configured."""
+    """Asks a model for a query and searches with it; it needs a configured source."""
 
     ends = False
 
@@ -162,5 +162,5 @@ class SearchTool:
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
         self._places.check(state.task.preference)
         reply = await self._roster.ask(alias_of(call), state, purse)
-        query = read_query(reply.text) or one_line(state.task.question)
+        query = read_query(said(reply)) or one_line(state.task.question)
         return found_result(call.id, query, await self._places.find(query, state, purse))

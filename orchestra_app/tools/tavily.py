@@ -7,6 +7,7 @@ from tavily import AsyncTavilyClient
 from tavily.errors import BadRequestError, ForbiddenError, InvalidAPIKeyError, UsageLimitExceededError
 from tavily.errors import TimeoutError as TavilyTimeoutError
 
+from orchestra_app.backends.reading import clean
 from orchestra_app.core.errors import ConfigError, ToolError
 from orchestra_app.core.message import Document
 from orchestra_app.tools.search import Refused
@@ -64,10 +65,10 @@ class TavilySearch:
         pages = [page for page in results if isinstance(page, dict)]
         return [
             Document(
-                text=str(page.get("content") or "").strip(),
-                title=str(page.get("title") or ""),
+                text=clean(str(page["content"])).strip(),
+                title=clean(str(page.get("title") or "")),
                 source=self.source,
-                url=str(page.get("url") or ""),
+                url=clean(str(page.get("url") or "")),
             )
             for page in pages
             if str(page.get("content") or "").strip()

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -89,6 +89,12 @@ async def save(store: Store, events: Iterable[Event], pause: float = 0.0) -> Tra
     """Record the events to their end and return the trace."""
     async with aclosing(record(stream(events, pause), store)) as recorded:
         return [trace async for _, trace in recorded][-1]
+
+
+async def until(look: Callable[[], Awaitable[Any]], wanted: Any) -> None:
+    """Return once `look` gives what is wanted; the test's own time limit ends a wait in vain."""
+    while await look() != wanted:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 _texts = st.text(max_size=30)

@@ -174,4 +174,6 @@ def test_thinking_is_removed_and_nothing_else(thought, said):
 def test_endless_repetition_is_read_in_linear_time(piece):
     # Quadratic reading of a megabyte would run into the test's timeout.
     text = piece * (1_000_000 // len(piece))
-    read_query(text), read_code(text), read_answer(text), read_answer(text + "</answer>")
+    for reader in (read_query, read_code, read_answer):
+        reader(text)
+        reader(text + "</answer>")

@@ -18,8 +18,10 @@ from tool_fakes import (
 from orchestra_app.core.catalog import PythonSpec
 from orchestra_app.core.errors import BudgetError, ToolError
 from orchestra_app.core.message import Document, Execution
-from orchestra_app.core.task import Preference
+from orchestra_app.core.task import Budget, Preference
 from orchestra_app.core.usage import Price
+from orchestra_app.orchestrator.clock import Clock
+from orchestra_app.orchestrator.ledger import CallPurse, RunPurse
 from orchestra_app.tools.box import Means, packed_toolbox
 from orchestra_app.tools.expert import AnswerTool, ReasonTool
 
@@ -130,6 +132,25 @@ async def test_a_reply_without_an_answer_goes_back_as_an_error_and_is_paid(text,
     with pytest.raises(ToolError, match=said):
         await tool.call(call_of("answer", model="answer-1"), make_state(), purse)
     assert purse.kinds == [("expert", "big")]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "finish", "answer"),
+    [
+        ("I forgot to stop thinking <answer>48</answer>", "stop", "48"),
+        ("so \\boxed{48}", "stop", "48"),
+        ("I only thought.", "stop", None),
+        ("maybe <answer>48</answer>", "length", None),
+    ],
+)
+async def test_an_answer_that_was_left_in_the_reasoning_is_found(reasoning, finish, answer):
+    tool = AnswerTool("answer", experts_of(FakeBackend(reasoning=reasoning, finish=finish)))
+    call = tool.call(call_of("answer", model="answer-1"), make_state(), FakePurse())
+    if answer is None:
+        with pytest.raises(ToolError):
+            await call
+    else:
+        assert (await call).answer == answer
 
 
 @pytest.mark.parametrize("arguments", [{"model": "nobody"}, {}, {"model": 3}])
@@ -271,7 +292,25 @@ def test_the_floor_is_exactly_the_least_that_a_call_reserves(documents, executio
     purse = FakePurse(refused=("web",))
     floor = tool.floor(alias, state)
     asyncio.run(tool.call(call_of(name, model=alias), state, purse))
-    assert floor.cost == pytest.approx(purse.least, abs=1e-12)
+    # Short of money, an answer is taken from the end of a long context: see the next test.
+    shortened = name == "answer" and floor.cost < purse.least
+    assert shortened or floor.cost == pytest.approx(purse.least, abs=1e-12)
+
+
+async def test_an_answer_whose_whole_context_is_too_dear_is_taken_from_the_end_of_it():
+    backend = FakeBackend("<answer>7</answer>")
+    experts = experts_of(backend)
+    tool = packed_toolbox(experts, Means()).tools["answer"]
+    documents = tuple(Document(text=f"page {number} " + "word " * 600) for number in range(8))
+    state = make_state(experts.catalog, documents=documents)
+    floor = tool.floor("answer-1", state)
+    run = RunPurse(Budget(cost=floor.cost + 0.0001, seconds=None), clock=Clock(simulated=True))
+    purse = CallPurse(run)
+    result = await tool.call(call_of("answer", model="answer-1"), state, purse)
+    purse.close()
+    asked = backend.requests[-1].messages[-1].content
+    assert result.answer == "7" and run.spent <= floor.cost + 0.0001
+    assert "word word" in asked and "page 0" not in asked and len(asked) < 5_000
 
 
 def test_tools_that_cannot_work_here_are_not_in_the_box():
@@ -282,6 +321,15 @@ def test_tools_that_cannot_work_here_are_not_in_the_box():
     assert list(packed_toolbox(experts, Means({"other": FakeFinder()}, off)).tools) == ["answer"]
     everything = packed_toolbox(experts, Means({"web": FakeFinder()}, FakeSandbox()))
     assert list(everything.tools) == ["search", "enhance_reasoning", "answer"]
+
+
+async def test_a_sandbox_that_turns_out_to_be_off_takes_its_tool_from_the_offer():
+    tool, backend, sandbox = reason_tool()
+    sandbox.rung = "off"
+    assert tool.preference("reasoner-1", Preference()) == 0
+    with pytest.raises(ToolError, match="A fake."):
+        await tool.call(call_of("enhance_reasoning", model="reasoner-1"), make_state(), FakePurse())
+    assert not backend.requests
 
 
 def test_what_is_excluded_leaves_the_offer():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from orchestra_app.core.errors import ConfigError, ToolError
+from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document
 from orchestra_app.tools.folder import PASSAGE, Problems, decode, html_text, list_folder, passages
 from orchestra_app.tools.local_index import LocalIndex, words
@@ -102,7 +102,7 @@ async def test_an_empty_collection_finds_nothing(tmp_path):
 
 
 async def test_a_missing_folder_is_told_as_such(tmp_path):
-    with pytest.raises(ConfigError, match="does not exist"):
+    with pytest.raises(ToolError, match="does not exist"):
         await found(LocalIndex("library", folder=tmp_path / "none"), "word")
 
 

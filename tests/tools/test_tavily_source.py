@@ -49,7 +49,14 @@ async def ask(url: str, *, seconds: float | None = None, top: int = 2):
 
 
 async def test_results_become_documents_with_their_address():
-    results = [RESULT, {"content": "", "title": "empty"}, {"content": None}, "junk", RESULT, RESULT]
+    results = [
+        RESULT,
+        {"content": "", "title": "empty"},
+        {"content": None},
+        "junk",
+        RESULT,
+        RESULT,
+    ]
     async with serving(json.dumps({"results": results}).encode()) as (url, asked):
         documents = await ask(url)
     head, body = asked[0]
@@ -58,6 +65,14 @@ async def test_results_become_documents_with_their_address():
     assert [document.model_dump() for document in documents] == [
         {"text": "48 metres.", "title": "Velm", "source": "web", "url": "https://velm.example/tower"}
     ] * 2
+
+
+async def test_no_text_comes_in_that_utf_8_or_a_database_refuses():
+    hostile = {"title": "a\0", "url": "b\ud800", "content": "c\udfff\0"}
+    async with serving(json.dumps({"results": [hostile]}).encode()) as (url, _):
+        (document,) = await ask(url)
+    text = document.title + document.url + document.text
+    assert text.encode() and "\0" not in text
 
 
 @pytest.mark.parametrize(
@@ -73,7 +88,7 @@ async def test_results_become_documents_with_their_address():
         (401, [KEY], Refused, "does not accept the API key"),
         (200, [], ToolError, "cannot be read"),
         (200, {"results": None}, ToolError, "cannot be read"),
-        (200, {"answer": "x"}, ToolError, "cannot be read"),
+        (200, {"results": "x"}, ToolError, "cannot be read"),
         (200, b"\xff\xfe not json", ToolError, "cannot be read"),
         (200, b"", ToolError, "cannot be read"),
     ],

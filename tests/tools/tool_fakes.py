@@ -146,8 +146,8 @@ class FakePurse:
 class FakeBackend:
     """Replies with the given text, and keeps the requests."""
 
-    def __init__(self, text: str = "", *, finish: str = "stop"):
-        self.reply = Reply.model_validate({"text": text, "finish": finish})
+    def __init__(self, text: str = "", *, finish: str = "stop", reasoning: str = ""):
+        self.reply = Reply.model_validate({"text": text, "finish": finish, "reasoning": reasoning})
         self.requests: list[Request] = []
 
     async def complete(self, request: Request, purse: Purse) -> Reply:

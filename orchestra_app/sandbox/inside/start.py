@@ -20,16 +20,8 @@ _LIBRARY = (
     *("array", "bisect", "calendar", "cmath", "collections", "copy", "csv", "dataclasses", "datetime"),
     *("decimal", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math"),
     *("numbers", "operator", "pprint", "random", "re", "statistics", "string", "struct", "textwrap", "time"),
-    *(
-        "traceback",
-        "typing",
-        "uuid",
-        "numpy.linalg",
-        "numpy.random",
-        "numpy.fft",
-        "numpy.polynomial",
-        "sympy",
-    ),
+    *("traceback", "typing", "uuid", "sympy"),
+    *("numpy.linalg", "numpy.random", "numpy.fft", "numpy.polynomial"),
 )
 
 

@@ -3,7 +3,11 @@ const SPANS = [10, 20, 30, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const HEAD = 14, LABEL = 46, TICK = 76, BROKEN = 0.4;
 
+let height = () => 0, path = '';
+
 const ended = note => open(note) ? Math.max(shown, note.s) : note.s + note.d;
+
+// What is already so is not written again: a frame must cost little.
 
 function style(node, name, value) {
   node.kept ??= {};
@@ -12,33 +16,48 @@ function style(node, name, value) {
   node.style[name] = value + 'px';
 }
 
+function say(node, text) {
+  if (node.said !== text) node.textContent = node.said = text;
+}
+
+function put(node, values) {
+  for (const name in values) node.setAttribute(name, values[name]);
+}
+
 // A label stands inside a bar that has room for it, else beside it where the next note leaves room.
-function label(item, room) {
+function label(item) {
   const inside = item.width - HEAD - 8 >= LABEL;
   const left = inside ? HEAD + 4 : Math.max(HEAD, item.width) + 3;
-  const space = Math.floor((inside ? item.width : room) - left - 3);
+  const space = Math.floor((inside ? item.width : item.room) - left - 3);
   item.label.hidden = space < LABEL;
   item.label.classList.toggle('beside', !inside);
   style(item.label, 'left', left);
   style(item.label, 'maxWidth', space);
 }
 
+function stretch(item, scale) {
+  item.width = Math.max(2, Math.round((ended(item.note) - item.note.s) * scale));
+  style(item.button, 'width', Math.max(HEAD, item.width));
+  style(item.bar, 'width', item.width);
+  label(item);
+}
+
 function layLane(lane, scale) {
   const last = [];
   for (const item of lane.items) {
-    const { note, row, button } = item, before = last[row];
+    const before = last[item.row];
     // A note too short to be seen keeps the width of its head, and pushes the next one aside.
     const free = before ? before.left + Math.max(HEAD, before.width) + 1 : 0;
-    item.left = Math.round(Math.max(free, Math.min(note.s * scale, wide - HEAD)));
-    item.width = Math.max(2, Math.round((ended(note) - note.s) * scale));
-    style(button, 'left', item.left);
-    style(button, 'width', Math.max(HEAD, item.width));
-    style(item.bar, 'width', item.width);
-    button.style.setProperty('--row', row);
-    if (before) label(before, item.left - before.left);
-    last[row] = item;
+    item.left = Math.round(Math.max(free, Math.min(item.note.s * scale, wide - HEAD)));
+    item.room = wide - item.left;
+    style(item.button, 'left', item.left);
+    stretch(item, scale);
+    if (before) {
+      before.room = item.left - before.left;
+      label(before);
+    }
+    last[item.row] = item;
   }
-  last.forEach(item => label(item, wide - item.left));
 }
 
 // Bar lines: one where each turn begins, and one that closes the score.
@@ -64,7 +83,7 @@ function layTicks(scale) {
   while (row.children.length < count) make('span', '', row);
   while (row.children.length > count) row.lastChild.remove();
   [...row.children].forEach((tick, index) => {
-    tick.textContent = fill('seconds', { n: number(index * step) });
+    say(tick, fill('seconds', { n: number(index * step) }));
     style(tick, 'left', Math.round(index * step * scale));
   });
 }
@@ -89,110 +108,118 @@ function ceiling() {
 }
 
 function layMoney(scale) {
-  const base = high - 1, roof = broken() ? 36 : 20;
-  const y = usd => base - Math.min(1.2, usd / top.now) * (base - roof);
+  const base = high - 1, roof = broken() ? 36 : 20, steps = one('.steps');
   const paid = marks.filter(item => item.note.c).sort((a, b) => ended(a.note) - ended(b.note));
-  const steps = one('.steps');
   while (steps.children.length < paid.length) shape('circle', steps, { r: 3 });
   while (steps.children.length > paid.length) steps.lastChild.remove();
-  let path = `M0,${base}`, sum = 0;
-  paid.forEach((item, index) => {
-    sum += item.note.c;
-    const left = Math.min(wide, ended(item.note) * scale);
-    path += `H${left.toFixed(1)}V${y(sum).toFixed(1)}`;
-    const dot = steps.children[index];
-    dot.dataset.lane = item.note.l;
-    dot.classList.toggle('chosen', item.note.i === chosen);
-    dot.setAttribute('cx', left);
-    dot.setAttribute('cy', y(sum));
+  height = usd => base - Math.min(1.2, usd / top) * (base - roof);
+  path = `M0,${base}`;
+  let sum = 0;
+  paid.forEach(({ note }, index) => {
+    sum += note.c;
+    const left = Math.min(wide, ended(note) * scale).toFixed(1), dot = steps.children[index];
+    path += `H${left}V${height(sum).toFixed(1)}`;
+    dot.dataset.lane = note.l;
+    dot.classList.toggle('chosen', note.i === chosen);
+    put(dot, { cx: left, cy: height(sum) });
   });
-  const end = Math.max(0, Math.min(wide, shown * scale));
-  one('.curve').setAttribute('d', path + `H${end.toFixed(1)}`);
-  one('.area').setAttribute('d', path + `H${end.toFixed(1)}V${base}Z`);
-  layReserved(scale, y, end);
-  layLevels(y);
+  layLevels();
 }
 
-function layReserved(scale, y, end) {
-  const from = Math.min(...marks.filter(item => open(item.note)).map(item => item.note.s * scale), end);
-  const roof = y(shot.cost + shot.reserved), box = one('.reserved');
+function layLevels() {
+  const limit = shot.budget.cost, line = one('.money .limit'), lines = one('.levels'), scale = one('.scale');
+  const levels = limit === null || broken() ? [top / 2, top] : [limit / 2];
+  while (lines.children.length < 2) shape('line', lines), make('span', 'level', scale);
+  [...lines.children].forEach((each, index) => {
+    const usd = levels[index], said = scale.querySelectorAll('.level')[index];
+    each.style.display = said.style.display = usd ? '' : 'none';
+    if (!usd) return;
+    put(each, { x1: 0, x2: wide, y1: height(usd), y2: height(usd) });
+    say(said, dollars(usd));
+    style(said, 'top', height(usd));
+  });
+  const at = limit === null ? 0 : broken() ? 18 : height(limit), said = one('.scale .budget');
+  line.style.display = said.style.display = limit === null ? 'none' : '';
+  put(line, { x1: 0, x2: wide, y1: at, y2: at });
+  style(said, 'top', at);
+  if (limit !== null) say(said, fill(broken() ? 'broken' : 'budget', { cost: dollars(limit) }));
+  said.classList.toggle('over', limit !== null && shot.cost > limit);
+}
+
+function layReserved(scale, end) {
+  const from = Math.min(end, ...marks.filter(item => open(item.note)).map(item => item.note.s * scale));
+  const roof = height(shot.cost + shot.reserved), box = one('.reserved');
   style(box, 'left', from);
   style(box, 'top', roof);
   style(box, 'width', Math.max(0, end - from));
-  style(box, 'height', y(shot.cost) - roof);
+  style(box, 'height', height(shot.cost) - roof);
 }
 
-function layLevels(y) {
-  const limit = shot.budget.cost, line = one('.money .limit'), scale = one('.scale');
-  const at = limit === null ? 0 : broken() ? 18 : y(limit);
-  line.style.display = limit === null ? 'none' : '';
-  const sides = { x1: 0, x2: wide, y1: at, y2: at };
-  for (const name in sides) line.setAttribute(name, sides[name]);
-  const levels = limit === null || broken() ? [top.goal / 2, top.goal] : [limit / 2];
-  one('.levels').replaceChildren();
-  scale.replaceChildren();
-  for (const usd of levels) {
-    shape('line', one('.levels'), { x1: 0, x2: wide, y1: y(usd), y2: y(usd) });
-    style(make('span', 'level', scale, dollars(usd)), 'top', y(usd));
-  }
-  if (limit === null) return;
-  const said = make('span', 'budget', scale, fill(broken() ? 'broken' : 'budget', { cost: dollars(limit) }));
-  style(said, 'top', at);
-  said.classList.toggle('over', shot.cost > limit);
+function layout() {
+  if (!shot || !wide) return;
+  const scale = wide / span.now, item = drawn.get(chosen);
+  for (const name of LANES) layLane(lanes[name], scale);
+  layBars(scale);
+  layTicks(scale);
+  layMoney(scale);
+  one('.drop').hidden = !item;
+  if (item) style(one('.drop'), 'left', Math.round(ended(item.note) * scale));
+  glide();
 }
 
-// Time: the cursor moves between snapshots while the run is live and in view.
+// What time alone moves: open notes, the ends of curve and reservation, the cursor and the clock.
+function glide() {
+  if (!shot || !wide) return;
+  const scale = wide / span.now, end = Math.max(0, Math.min(wide, shown * scale));
+  laid = shown;
+  for (const item of marks) if (open(item.note)) stretch(item, scale);
+  one('.curve').setAttribute('d', `${path}H${end.toFixed(1)}`);
+  one('.area').setAttribute('d', `${path}H${end.toFixed(1)}V${high - 1}Z`);
+  layReserved(scale, end);
+  one('.cursor').style.transform = `translateX(${end.toFixed(1)}px)`;
+  meter('seconds', shown, shot.budget.seconds, fill('seconds', { n: number(shown, 1) }));
+  if (scrolls && follows && shot.live) scroller.scrollLeft = end - scroller.clientWidth * 0.7;
+}
+
+// Time goes on between snapshots while the run is live and in view.
 
 function advance() {
   const passed = calm.matches ? 0 : (performance.now() - arrived) / 1000 * shot.speed;
   const moment = shot.live ? shot.now + passed : shot.now;
   // The clock waits rather than stepping back where a snapshot is late by less than a second.
   shown = shot.live && shown > moment && shown - moment < shot.speed ? shown : moment;
-  span.goal = shot.end === null ? live() : Math.max(0.5, shot.end) * 1.02;
-  ease(span, 0.001);
-  ease(top, 0.001);
+  span.goal = shot.end === null ? extent() : Math.max(0.5, shot.end) * 1.02;
+  ease();
 }
 
-function live() {
-  const most = Math.max(shown, shot.now, 1.2 * shot.speed);
+function extent() {
+  const most = Math.max(shown, 1.2 * shot.speed);
   return SPANS.find(each => most <= each * 0.88) || most * 1.3;
 }
 
-function ease(value, close) {
-  const gap = value.goal - value.now;
-  const there = calm.matches || !value.now || Math.abs(gap) < close * value.goal;
-  value.now = there ? value.goal : value.now + gap * 0.18;
+// The axis takes a few frames to a new scale, so that the eye can follow.
+function ease() {
+  const gap = span.goal - span.now;
+  const there = calm.matches || !span.now || Math.abs(gap) < 0.01 * span.goal;
+  span.now = there ? span.goal : span.now + gap * 0.35;
 }
 
-const settled = () => span.now === span.goal && top.now === top.goal;
-
-function layout(all) {
-  if (!shot || !wide) return;
-  const scale = wide / span.now;
-  if (!all && settled() && Math.abs(shown - laid) * scale < 0.5) return;
-  laid = shown;
-  for (const name of LANES) layLane(lanes[name], scale);
-  layBars(scale);
-  layTicks(scale);
-  layMoney(scale);
-  const item = drawn.get(chosen), left = Math.round(shown * scale);
-  style(one('.cursor'), 'left', left);
-  one('.drop').hidden = !item;
-  if (item) style(one('.drop'), 'left', Math.round(ended(item.note) * scale));
-  meter('seconds', shown, shot.budget.seconds, fill('seconds', { n: number(shown, 1) }), texts.seconds);
-  if (scrolls && follows && shot.live) scroller.scrollLeft = left - scroller.clientWidth * 0.7;
-}
+const settled = () => span.now === span.goal;
 
 function tick() {
   request = 0;
   if (!shot || !element.isConnected) return;
+  const before = settled();
   advance();
-  layout(false);
+  if (!before || !settled()) layout();
+  else if (Math.abs(shown - laid) * wide >= span.now) glide();
   schedule();
 }
 
 function schedule() {
-  const moves = shot && inView && wide && !calm.matches && (shot.live || !settled());
-  if (moves && !request) request = requestAnimationFrame(tick);
+  if (request || !shot || !inView || !wide || calm.matches || !(shot.live || !settled())) return;
+  // A frame for every pixel that the cursor moves is enough.
+  const pause = settled() ? Math.min(200, 1000 * span.now / wide / shot.speed) - 8 : 0;
+  const frame = () => requestAnimationFrame(tick);
+  request = pause > 0 ? setTimeout(frame, pause) : frame();
 }
-

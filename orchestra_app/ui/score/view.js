@@ -5,8 +5,8 @@ const drawn = new Map();
 const bars = new Map();
 let shot = null, marks = [], arrived = 0, shown = 0, laid = -1, request = 0;
 let wide = 0, high = 0, scrolls = false, follows = true, inView = true;
-let chosen = '', described = '';
-const span = { now: 0, goal: 0 }, top = { now: 0, goal: 0 };
+let top = 0, chosen = '', described = '';
+const span = { now: 0, goal: 0 };
 
 const one = selector => element.querySelector(selector);
 const detail = one('.detail'), list = one('.list ol'), scroller = one('.scroll'), chart = one('.money svg');
@@ -80,6 +80,7 @@ function stack(lane) {
     if (row < 0) row = ends.length;
     ends[row] = open(item.note) ? Infinity : item.note.s + item.note.d;
     item.row = row;
+    item.button.style.setProperty('--row', row);
   }
   lane.lane.style.setProperty('--rows', Math.max(1, ends.length));
   const total = lane.items.reduce((sum, item) => sum + (item.note.c || 0), 0);
@@ -93,31 +94,35 @@ function stack(lane) {
 // Totals, details and the list.
 
 function meter(name, used, limit, figure) {
-  const box = one(`[data-meter=${name}]`), share = limit ? used / limit : used > 0 && limit === 0 ? 1 : 0;
-  box.querySelector('.figure').textContent = figure;
-  box.querySelector('.fill').style.width = Math.min(100, share * 100).toFixed(2) + '%';
+  const [box, numbers, line, bound] = meters[name], share = limit ? used / limit : used > 0 && limit === 0 ? 1 : 0;
+  say(numbers, figure);
+  say(bound, limit === null ? texts.unlimited : fill('of', { limit: limits[name](limit) }));
+  line.style.width = Math.min(100, share * 100).toFixed(1) + '%';
   box.dataset.level = share > 1 ? 'over' : share > 0.8 ? 'near' : 'fine';
-  box.querySelector('.bound').textContent = limit === null ? texts.unlimited : fill('of', { limit: limits[name](limit) });
 }
 
 const limits = { cost: usd => dollars(usd), seconds: s => fill('seconds', { n: number(s) }), turns: n => number(n) };
+const meters = Object.fromEntries(Object.keys(limits).map(name => {
+  const box = one(`[data-meter=${name}]`);
+  return [name, [box, ...['.figure', '.fill', '.bound'].map(part => box.querySelector(part))]];
+}));
 
 function totals() {
   const { budget, reserved } = shot, live = shot.live && shot.speed > 1;
   meter('cost', shot.cost, budget.cost, dollars(shot.cost));
   meter('turns', shot.turns, budget.turns, number(shot.turns));
-  one('.more').textContent = reserved ? ' · ' + fill('held', { cost: dollars(reserved) }) : '';
+  say(one('.more'), reserved ? ' · ' + fill('held', { cost: dollars(reserved) }) : '');
   one('.held').style.width = (budget.cost ? Math.min(100, reserved / budget.cost * 100) : 0) + '%';
-  one('.status').textContent = texts[shot.status];
+  say(one('.status'), texts[shot.status]);
   const badge = [shot.simulated && texts.simulated, live && fill('playing', { speed: number(shot.speed) })];
-  one('.badge').textContent = badge.filter(Boolean).join(' · ');
+  say(one('.badge'), badge.filter(Boolean).join(' · '));
   one('.skip').hidden = !live;
-  one('.trouble').textContent = shot.error;
+  say(one('.trouble'), shot.error);
   one('.trouble').hidden = !shot.error;
   const limit = budget.cost === null ? texts.unlimited : fill('budget', { cost: dollars(budget.cost) });
   const said = { status: texts[shot.status], cost: dollars(shot.cost), budget: limit, turns: shot.turns, limit: budget.turns };
   const spoken = fill('spoken', said);
-  if (one('.spoken').textContent !== spoken) one('.spoken').textContent = spoken;
+  say(one('.spoken'), spoken);
 }
 
 function describe() {
@@ -144,7 +149,7 @@ function choose(id) {
   chosen = id === chosen ? '' : id;
   for (const [each, item] of drawn) item.button.setAttribute('aria-pressed', each === chosen);
   describe();
-  layout(true);
+  layout();
   trigger('select', { run: shot.run, id: chosen });
 }
 
@@ -181,10 +186,9 @@ function onFocus(event) {
 function clear() {
   for (const map of [drawn, bars]) map.clear();
   for (const name of LANES) Object.assign(lanes[name], { items: [] }).notes.replaceChildren();
-  for (const selector of ['.bars', '.list ol', '.ticks', '.scale', '.levels', '.steps']) one(selector).replaceChildren();
+  for (const selector of ['.bars', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
   Object.assign(span, { now: 0 });
-  Object.assign(top, { now: 0 });
   [shot, marks, shown, laid, chosen, described, follows] = [null, [], 0, -1, '', '', true];
 }
 
@@ -192,10 +196,10 @@ function rest() {
   one('.score').dataset.state = 'empty';
   for (const name in limits) {
     meter(name, 0, null, name === 'cost' ? dollars(0) : name === 'seconds' ? duration(0) : number(0));
-    one(`[data-meter=${name}] .bound`).textContent = '';
+    say(meters[name][3], '');
   }
   for (const name of LANES) stack(lanes[name]);
-  for (const selector of ['.status', '.badge', '.more', '.spoken', '.trouble']) one(selector).textContent = '';
+  for (const selector of ['.status', '.badge', '.more', '.spoken', '.trouble']) say(one(selector), '');
   one('.held').style.width = 0;
   one('.skip').hidden = one('.trouble').hidden = true;
   scroller.setAttribute('aria-label', texts.plain);
@@ -215,18 +219,18 @@ function draw() {
   for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
   for (const name of LANES) stack(lanes[name]);
   lanes.judge.lane.hidden = !lanes.judge.items.length;
-  top.goal = ceiling();
+  top = ceiling();
   totals();
   describe();
   advance();
-  layout(true);
+  layout();
   schedule();
 }
 
 function measure() {
   [wide, high] = [lanes.policy.notes.clientWidth, chart.clientHeight];
   scrolls = scroller.scrollWidth > scroller.clientWidth + 1;
-  layout(true);
+  layout();
   schedule();
 }
 

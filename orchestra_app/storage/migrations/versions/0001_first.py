@@ -23,6 +23,13 @@ def upgrade() -> None:
     )
     _trace()
     op.create_table(
+        "event",
+        *_text("trace_id", "type"),
+        *_text("body", kind=sa.Text),
+        sa.ForeignKeyConstraint(["trace_id"], ["trace.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("trace_id", "type"),
+    )
+    op.create_table(
         "turn",
         *_text("trace_id"),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -66,8 +73,6 @@ def _trace() -> None:
         _big("heartbeat"),
         *_text("question", kind=sa.Text),
         *_text("answer", "error", nullable=True, kind=sa.Text),
-        *_text("start", kind=sa.Text),
-        *_text("finish", nullable=True, kind=sa.Text),
         sa.PrimaryKeyConstraint("id"),
     )
     filtered = ["status", "verdict", "policy", "catalog", "cost", "tools"]

@@ -1,0 +1,1 @@
+"""The command line: every use of the program that needs no page."""

@@ -1,0 +1,102 @@
+"""`orchestra doctor`: what is real, what is simulated, what is missing and why."""
+
+import platform
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestra_app.cli.app import app, command, console, opened
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.workspace import Workspace
+
+State = Literal["works", "simulated", "optional", "broken"]
+STYLES = {"works": "green", "simulated": "cyan", "optional": "yellow", "broken": "red"}
+PACKAGES = {
+    "torch": "trains and runs local policies: install the requirements",
+    "transformers": "loads local policies: install the requirements",
+    "vllm": "serves models on a GPU: pip install 'orchestra-app[gpu]'",
+    "psycopg": "reaches PostgreSQL: pip install 'orchestra-app[postgres]'",
+}
+BROKEN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the installation and how it is."""
+
+    part: str
+    state: State
+    sentence: str
+
+
+@app.command()
+@command
+async def doctor() -> int:
+    """Explain what works here. Exit code 0 where only optional parts are missing."""
+    table = Table(box=None, header_style="dim")
+    for name in ("part", "state", ""):
+        table.add_column(name)
+    broken = False
+    async with opened() as workspace:
+        async for finding in examine(workspace):
+            broken = broken or finding.state == "broken"
+            style = STYLES[finding.state]
+            table.add_row(Text(finding.part), Text(finding.state, style=style), Text(finding.sentence))
+    console.print(table)
+    return BROKEN if broken else 0
+
+
+async def examine(workspace: Workspace) -> AsyncIterator[Finding]:
+    """Yield what is found, part by part."""
+    yield Finding(
+        "python", "works", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
+    yield Finding("data folder", "works", str(workspace.settings.home))
+    yield Finding("database", "works", workspace.store.place)
+    yield await _sandbox(workspace)
+    for name in workspace.catalogs:
+        async for finding in _catalog(workspace, name):
+            yield finding
+    for name, use in PACKAGES.items():
+        there = find_spec(name) is not None
+        yield Finding(name, "works" if there else "optional", use if not there else "installed")
+    gpu = shutil.which("nvidia-smi")
+    yield Finding("gpu", "works" if gpu else "optional", gpu or "none seen; experts can run elsewhere")
+
+
+async def _sandbox(workspace: Workspace) -> Finding:
+    try:
+        execution = await workspace.sandbox.run("print(6 * 7)", seconds=10)
+    except OrchestraError as error:
+        return Finding("sandbox", "optional", str(error))
+    if execution.stdout.strip() != "42":
+        return Finding(
+            "sandbox", "broken", f"It printed {execution.stdout[:40]!r} for 42. {execution.stderr[-200:]}"
+        )
+    return Finding("sandbox", "works", workspace.sandbox.reason)
+
+
+async def _catalog(workspace: Workspace, name: str) -> AsyncIterator[Finding]:
+    try:
+        catalog = workspace.catalog(name)
+    except OrchestraError as error:
+        yield Finding(f"catalogue {name}", "broken", str(error))
+        return
+    obstacles = await workspace.parts(name).obstacles()
+    models = len(catalog.models)
+    reached = models - sum(1 for each in obstacles if each in catalog.models)
+    if catalog.simulated:
+        sentence = f"{models} simulated experts, no real money; search, Python, budget and storage are real."
+        yield Finding(f"catalogue {name}", "simulated", sentence)
+    else:
+        state: State = "works" if reached else "optional"
+        yield Finding(f"catalogue {name}", state, f"{reached} of {models} models can be reached.")
+    for missing, reason in obstacles.items():
+        yield Finding(f"  {missing}", "optional", reason)
+    policy = (await workspace.policies(name))[0]
+    yield Finding("  policy", "works", f"{policy.title} conducts unless another is chosen.")

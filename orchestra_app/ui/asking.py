@@ -1,0 +1,105 @@
+"""What the page and the API do alike: begin a run for a visitor, find a trace, keep and take back a verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.orchestrator.loop import Options
+from orchestra_app.orchestrator.runs import Run
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.visitor import Door, Visitor
+from orchestra_app.ui.wish import Wish, problems
+from orchestra_app.workspace import Workspace
+
+MOST_RUNS = 3
+"""Runs that one visitor may have under way."""
+PLAYED = 20.0
+"""Simulated seconds that the page plays in one."""
+MAX_GOLD = 20_000
+VERDICTS: Mapping[str, bool | None] = {"correct": True, "incorrect": False, "unsure": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every page and the API work with."""
+
+    workspace: Workspace
+    door: Door
+
+
+async def begin(
+    desk: Desk,
+    visitor: Visitor,
+    wish: Wish,
+    *,
+    catalog: str | None = None,
+    policy: str | None = None,
+    played: bool = True,
+) -> Run:
+    """Start a run; raises ConfigError with one sentence, before anything is spent, where that cannot be.
+
+    played: True where a simulated run is shown at `PLAYED`, not at once.
+    """
+    workspace, texts = desk.workspace, TEXTS[visitor.language]
+    known = workspace.catalog(catalog)
+    for problem in problems(wish, known):
+        raise ConfigError(problem.sentence(texts))
+    if workspace.runs.active(visitor.owner) >= MOST_RUNS:
+        raise ConfigError(texts["too_many"].format(number=MOST_RUNS))
+    try:
+        task = workspace.task(
+            wish.question, catalog, preference=wish.preference, budget=wish.budget, source="page"
+        )
+    except ValidationError:
+        raise ConfigError(texts["odd_question"]) from None
+    options = Options(owner=visitor.owner, seed=int(wish.seed))
+    speed = PLAYED if played and known.simulated else None
+    return await workspace.begin(task, catalog=catalog, policy=policy, options=options, speed=speed)
+
+
+async def find(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
+    """Return a visitor's trace, live or kept; raises ConfigError for any other."""
+    if isinstance(trace_id, str) and 0 < len(trace_id) <= 64:
+        run = desk.workspace.runs.get(trace_id, visitor.owner)
+        if run and run.trace and not run.done:
+            return run.trace
+        kept = await desk.workspace.store.get(trace_id, owner=visitor.owner)
+        if kept:
+            return kept
+    raise ConfigError(TEXTS[visitor.language]["no_trace"].format(id=str(trace_id)[:64]))
+
+
+async def judge(desk: Desk, visitor: Visitor, trace_id: Any, verdict: str, gold: Any = None) -> int:
+    """Keep a visitor's verdict on their own trace and return the label's id; raises ConfigError."""
+    texts = TEXTS[visitor.language]
+    trace = await find(desk, visitor, trace_id)
+    if verdict not in VERDICTS:
+        raise ConfigError(texts["no_such"].format(field=texts["verdict"]))
+    said = gold.strip() if isinstance(gold, str) else ""
+    if len(said) > MAX_GOLD:
+        raise ConfigError(texts["long_gold"].format(limit=f"{MAX_GOLD:,}"))
+    try:
+        label = Label(
+            source="human",
+            correct=VERDICTS[verdict],
+            gold=said or None,
+            by=visitor.owner,
+            at=datetime.now(UTC),
+        )
+    except ValidationError:
+        raise ConfigError(texts["odd_question"]) from None
+    return await desk.workspace.store.add_label(trace.id, label)
+
+
+async def take_back(desk: Desk, visitor: Visitor, trace_id: Any, label_id: Any) -> bool:
+    """Remove a visitor's own verdict; return whether it was there."""
+    trace = await find(desk, visitor, trace_id)
+    label = (await desk.workspace.store.labels(trace.id)).get(label_id)
+    if label is None or label.source != "human" or label.by != visitor.owner:
+        return False
+    return await desk.workspace.store.remove_label(label_id)

@@ -1,0 +1,54 @@
+"""Follows a run for a page: a generator of what its view shows, from wherever the run stands to its end."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.core.trace import Trace
+from orchestra_app.orchestrator.runs import Run
+from orchestra_app.ui.asking import Desk, find
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.transcript import transcript
+from orchestra_app.ui.view import View
+from orchestra_app.ui.visitor import Visitor
+
+
+async def follow(desk: Desk, visitor: Visitor, run_id: str, view: View) -> AsyncGenerator[dict[Any, Any]]:
+    """Yield what `view` shows of a visitor's run after each change, or once of a kept trace.
+
+    Raises OrchestraError where the visitor has no such trace or it could not be kept.
+    """
+    run = desk.workspace.runs.get(run_id, visitor.owner)
+    if run is not None and not run.done:
+        async with aclosing(_live(desk, visitor, run, view)) as shown:
+            async for values in shown:
+                yield values
+        if run.error:
+            raise OrchestraError(run.error)
+    trace = await find(desk, visitor, run_id)
+    catalog = await desk.workspace.store.catalog(trace.catalog.hash)
+    yield view.kept_trace(trace, TEXTS[visitor.language], catalog)
+
+
+async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:
+    texts, catalog, settled = TEXTS[visitor.language], None, []
+    async with aclosing(desk.workspace.runs.watch(run)) as changes:
+        async for _ in changes:
+            trace = run.trace
+            if trace is None or run.done:
+                continue
+            catalog = catalog or await desk.workspace.store.catalog(trace.catalog.hash)
+            pieces = transcript(trace, catalog, texts, settled=settled)
+            settled = pieces[:-1]
+            yield view.shown(
+                trace, texts, catalog=catalog, pieces=pieces, now=_now(run, trace), speed=run.speed or 1.0
+            )
+
+
+def _now(run: Run, trace: Trace) -> float:
+    """Return the seconds since the start; a played run's clock is that of its latest event."""
+    if run.speed is not None:
+        return trace.seconds
+    return max(trace.seconds, (datetime.now(UTC) - trace.started_at).total_seconds())

@@ -1,0 +1,66 @@
+"""What came of a run as HTML: its question, its answer or why there is none, and the verdicts on it."""
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.ui.markup import dollars, seconds, tag
+
+Texts = Mapping[str, str]
+
+
+def outcome(trace: Trace, texts: Texts) -> Markup:
+    """Return the card with the answer of `trace`, or with the reason for its absence."""
+    return tag(
+        "article",
+        tag("h3", texts["answer"]),
+        _body(trace, texts),
+        tag("p", *_figures(trace, texts), class_="figures"),
+        class_="outcome",
+        data_status=trace.status,
+    )
+
+
+def headline(trace: Trace, texts: Texts, *, simulated: bool) -> Markup:
+    """Return the question of `trace` with where it was asked, and the mark of a run without real money."""
+    facts = [trace.policy, trace.catalog.name, f"{trace.started_at:%Y-%m-%d %H:%M} UTC"]
+    return tag(
+        "header",
+        tag("h2", trace.task.question, dir="auto"),
+        tag(
+            "p",
+            tag("span", texts["rehearsal_badge"], class_="badge") if simulated else None,
+            *(tag("span", fact) for fact in facts),
+            tag("a", texts["permalink"], href=f"?run={trace.id}", class_="permalink"),
+            class_="facts",
+        ),
+        class_="headline",
+    )
+
+
+def _body(trace: Trace, texts: Texts) -> Markup:
+    if trace.answer is not None:
+        return tag("div", trace.answer.strip() or "–", class_="text", dir="auto", role="status")
+    if trace.status == "running":
+        return tag("div", tag("span", texts["waiting"]), class_="waiting")
+    said = tag("div", texts[f"ended_{trace.status}"], class_="text none", role="status")
+    return tag("div", said, tag("p", trace.error, class_="trouble", dir="auto") if trace.error else None)
+
+
+def _figures(trace: Trace, texts: Texts) -> list[Markup | None]:
+    if trace.status == "running":
+        return []
+    shown = [dollars(trace.cost), seconds(trace.seconds), texts["turns"].format(number=len(trace.turns))]
+    if trace.task.preference.weights or trace.task.preference.excluded:
+        shown.append(texts["adherence"].format(share=f"{trace.adherence:.0%}"))
+    return [*(tag("span", figure) for figure in shown), *(_label(label, texts) for label in trace.labels)]
+
+
+def _label(label: Label, texts: Texts) -> Markup | None:
+    if label.call_id:
+        return None
+    verdict = {True: "correct", False: "incorrect", None: "unsure"}[label.correct]
+    said = texts[f"by_{label.source}"].format(verdict=texts[f"verdict_{verdict}"])
+    gold = tag("small", texts["gold_was"].format(gold=label.gold), dir="auto") if label.gold else None
+    return tag("span", said, gold, class_=f"chip {verdict}", data_source=label.source)

@@ -1,0 +1,22 @@
+"""The texts of the page in English and simplified Chinese; words in braces are filled in on the server."""
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+from orchestra_app.ui.texts_en import ENGLISH
+from orchestra_app.ui.texts_zh import CHINESE
+
+TEXTS = {"en": ENGLISH, "zh": CHINESE}
+_PREFIX = "orchestra."
+"""Keeps a typed question that happens to equal a key from being translated."""
+
+
+def label(key: str) -> I18nData:
+    """Return a text that the browser shows in its own language."""
+    return I18nData(_PREFIX + key)
+
+
+def i18n() -> gr.I18n:
+    """Return every text for the browser, by the names that Chinese browsers give their language."""
+    tables = {language: {_PREFIX + key: text for key, text in table.items()} for language, table in TEXTS.items()}
+    return gr.I18n(**{"en": tables["en"]} | {name: tables["zh"] for name in ("zh", "zh-CN", "zh-TW", "zh-HK")})

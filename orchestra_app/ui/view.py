@@ -1,0 +1,125 @@
+"""The view of one trace, live or kept: its score, answer, verdict, bill and transcript."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.trace import Trace
+from orchestra_app.ui.graph import score
+from orchestra_app.ui.live import score_view
+from orchestra_app.ui.markup import tag
+from orchestra_app.ui.outcome import headline, outcome
+from orchestra_app.ui.receipt import receipt
+from orchestra_app.ui.sheet import parts, sheet
+from orchestra_app.ui.texts import label
+from orchestra_app.ui.transcript import transcript
+
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The components of the view; each page has its own, with its own prefix before the element ids."""
+
+    head: gr.HTML
+    live: gr.HTML
+    answer: gr.HTML
+    verdict: gr.Column
+    buttons: dict[str, gr.Button]
+    gold: gr.Textbox
+    kept: gr.HTML
+    undo: gr.Button
+    bill: gr.HTML
+    transcript: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The components that `shown` and `unsaid` give values for."""
+        return [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript, *self.unsaid()]
+
+    def unsaid(self) -> dict[Any, Any]:
+        """Return the verdict row as it is before a verdict."""
+        return {self.gold: "", self.kept: None, self.undo: gr.Button(visible=False)}
+
+    def shown(
+        self,
+        trace: Trace,
+        texts: Texts,
+        *,
+        catalog: Catalog | None,
+        pieces: Sequence[Markup],
+        now: float | None = None,
+        speed: float = 1.0,
+    ) -> dict[Any, Any]:
+        """Return what the components show of a trace; `pieces` are its transcript's."""
+        over = trace.status != "running"
+        simulated = catalog.simulated if catalog else trace.simulated
+        bill = tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
+        title = tag("h3", texts["transcript"]) if pieces else ""
+        return {
+            self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
+            self.live: score(trace, now=now, speed=speed),
+            self.answer: parts(trace.id, outcome(trace, texts)),
+            self.verdict: gr.Column(visible=over),
+            self.bill: parts(trace.id, bill),
+            self.transcript: parts(trace.id, title, *pieces),
+        }
+
+    def kept_trace(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
+        """Return what the components show of a trace that is over."""
+        return self.shown(trace, texts, catalog=catalog, pieces=transcript(trace, catalog, texts))
+
+
+def view(prefix: str = "") -> View:
+    """Lay the view out; `prefix` stands before every element id."""
+
+    def named(name: str) -> dict[str, Any]:
+        return {"elem_id": prefix + name, "elem_classes": ["view-" + name]}
+
+    head = sheet(**named("headline"))
+    live = score_view(elem_id=prefix + "live")
+    with gr.Column(elem_classes=["card", "answer-card"]):
+        answer = sheet(**named("answer"))
+        with gr.Column(visible=False, **named("verdict")) as verdict:
+            buttons, gold, kept, undo = _verdict(prefix)
+    return View(
+        head=head,
+        live=live,
+        answer=answer,
+        verdict=verdict,
+        buttons=buttons,
+        gold=gold,
+        kept=kept,
+        undo=undo,
+        bill=sheet(**named("bill")),
+        transcript=sheet(**named("transcript")),
+    )
+
+
+def _verdict(prefix: str) -> tuple[dict[str, gr.Button], gr.Textbox, gr.HTML, gr.Button]:
+    with gr.Row(elem_classes=["verdict-row"]):
+        buttons = {
+            name: gr.Button(
+                label(f"button_{name}"), elem_id=f"{prefix}verdict-{name}", size="sm", min_width=90, scale=0
+            )
+            for name in ("correct", "incorrect", "unsure")
+        }
+        gold = gr.Textbox(
+            label=label("gold"),
+            placeholder=label("gold_placeholder"),
+            show_label=False,
+            container=False,
+            max_lines=1,
+            max_length=20_000,
+            min_width=180,
+            elem_id=f"{prefix}gold",
+            html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+        )
+    with gr.Row(elem_classes=["kept-row"]):
+        kept = sheet(elem_id=f"{prefix}kept")
+        undo = gr.Button(label("undo"), elem_id=f"{prefix}undo", size="sm", variant="secondary", visible=False, scale=0, min_width=60)
+    return buttons, gold, kept, undo

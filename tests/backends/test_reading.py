@@ -1,0 +1,206 @@
+"""Replies of any shape are read, and nothing that a server sends raises."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestra_app.backends.reading import clean, read_reply, split_reasoning
+from orchestra_app.core.message import Reply
+
+SEARCH = ("search", {"model": "search-1"})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+PIECES = st.sampled_from(
+    [
+        "<think>",
+        "</think>",
+        "<tool_call>",
+        "</tool_call>",
+        '{"name": ',
+        '"search"',
+        ', "arguments": ',
+        "{",
+        "}",
+    ]
+)
+NAMES = ["content", "reasoning", "reasoning_content", "tool_calls", "refusal"]
+FUNCTIONS = st.dictionaries(st.sampled_from(["name", "arguments", "parameters"]), JSON)
+CALLS = st.dictionaries(st.sampled_from(["id", "type"]), JSON) | st.fixed_dictionaries(
+    {"id": JSON, "function": FUNCTIONS | JSON}
+)
+MESSAGES = JSON | st.dictionaries(st.sampled_from(NAMES), JSON | st.lists(CALLS, max_size=3))
+
+
+def read(content: str) -> Reply:
+    return read_reply({"message": {"content": content}, "finish_reason": "stop"})
+
+
+def told(reply: Reply) -> list[tuple[str, Any]]:
+    return [(call.name, call.arguments) for call in reply.calls]
+
+
+def kept(reply: Reply) -> None:
+    """Check what storage needs of a reply: it survives a round trip and fits into UTF-8 without NUL."""
+    assert Reply.model_validate_json(reply.model_dump_json()) == reply
+    assert not re.search(r"(?<!\\)\\u0000", reply.model_dump_json())
+    assert len({call.id for call in reply.calls}) == len(reply.calls)
+
+
+@given(st.fixed_dictionaries({"message": MESSAGES, "finish_reason": JSON}) | JSON)
+def test_any_json_value_gives_a_reply_that_can_be_stored(choice: Any):
+    kept(read_reply(choice))
+
+
+@given(st.lists(PIECES | st.text(st.characters()), max_size=12).map("".join))
+def test_any_text_gives_a_reply_that_can_be_stored(content: str):
+    kept(read(content))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]).filter(lambda c: c not in "<\x00")))
+def test_plain_text_is_kept_to_the_letter(content: str):
+    assert read(content) == Reply(text=content.strip())
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "reasoning"),
+    [
+        ("four", "four", ""),
+        ("<think>two</think>\n\nfour", "four", "two"),
+        ("<think>two and", "", "two and"),
+        ("two</think>four", "four", "two"),
+        ("<think></think>four", "four", ""),
+        ("so <think>a</think>it is <think>b</think>four", "so it is four", "a\n\nb"),
+        ("<think>a<think>b</think>c</think>four", "four", "c\n\na<think>b"),
+        ("<think>a</think><think>b", "", "a\n\nb"),
+    ],
+)
+def test_reasoning_in_tags_is_taken_out_of_the_text(content: str, text: str, reasoning: str):
+    found = split_reasoning(content)
+    assert (found[0].strip(), found[1]) == (text, reasoning)
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "reasoning"),
+    [
+        ({"content": "four", "reasoning": " two "}, "four", "two"),
+        ({"content": "four", "reasoning_content": "two"}, "four", "two"),
+        ({"content": None, "reasoning": "two"}, "", "two"),
+        ({"content": [{"type": "text", "text": "fo"}, {"type": "image"}, {"text": "ur"}]}, "four", ""),
+        ({"content": None, "refusal": "no"}, "no", ""),
+        ({"content": "<think>b</think>four", "reasoning": "a"}, "four", "a\n\nb"),
+    ],
+)
+def test_reasoning_is_read_from_every_usual_field(message: dict[str, Any], text: str, reasoning: str):
+    reply = read_reply({"message": message})
+    assert (reply.text, reply.reasoning) == (text, reasoning)
+
+
+ONE = '{"name": "search", "arguments": {"model": "search-1"}}'
+BLOCKS: dict[str, tuple[str, list[tuple[str, Any]]]] = {
+    "plain": (f"<tool_call>\n{ONE}\n</tool_call>", [SEARCH]),
+    "two": (f"<tool_call>{ONE}</tool_call>\n<tool_call>{ONE}</tool_call>", [SEARCH, SEARCH]),
+    "not closed": (f"<tool_call>{ONE}", [SEARCH]),
+    "first not closed": (f"<tool_call>{ONE}\n<tool_call>{ONE}</tool_call>", [SEARCH, SEARCH]),
+    "fenced": (f"<tool_call>```json\n{ONE}\n```</tool_call>", [SEARCH]),
+    "a list": (f"<tool_call>[{ONE}, {ONE}]</tool_call>", [SEARCH, SEARCH]),
+    "a brace too many": (f"<tool_call>{ONE}}}</tool_call>", [SEARCH]),
+    "parameters": (ONE.replace("arguments", "parameters"), [SEARCH]),
+    "arguments as text": ('{"name": "search", "arguments": "{\\"model\\": \\"search-1\\"}"}', [SEARCH]),
+    "flat arguments": ('{"name": "search", "model": "search-1"}', [SEARCH]),
+    "by its name": ('{"search": {"model": "search-1"}}', [SEARCH]),
+    "a function inside": ('{"type": "function", "function": ' + ONE + "}", [SEARCH]),
+    "a name that is a call": ('{"name": ' + ONE + "}", [SEARCH]),
+    "a name that is an object": ('{"name": {"search": {"model": "search-1"}}}', [SEARCH]),
+    "no arguments": ('{"name": "search"}', [("search", {})]),
+    "empty arguments": ('{"name": "search", "arguments": null}', [("search", {})]),
+    "text as arguments": ('{"name": "search", "arguments": "search-1"}', [("search", "search-1")]),
+    "a list as arguments": ('{"name": "search", "arguments": [1]}', [("search", "[1]")]),
+    "truncated": ('<tool_call>{"name": "search", "argum', [("search", '{"name": "search", "argum')]),
+    "no JSON": ("<tool_call>search please</tool_call>", [("", "search please")]),
+    "a number": ("<tool_call>[7]</tool_call>", [("", "[7]")]),
+    "nothing": ("<tool_call></tool_call>", [("", "")]),
+    "an empty list": ("<tool_call>[]</tool_call>", [("", "[]")]),
+    "not finite": (
+        '{"name": "a", "arguments": {"x": NaN}}',
+        [("a", '{"name": "a", "arguments": {"x": NaN}}')],
+    ),
+    "too large": (
+        '{"name": "a", "arguments": {"x": 1e999}}',
+        [("a", '{"name": "a", "arguments": {"x": 1e999}}')],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BLOCKS)
+def test_calls_in_the_content_are_read_in_every_usual_shape(case: str):
+    content, wanted = BLOCKS[case]
+    if "<tool_call>" not in content:
+        content = f"<tool_call>{content}</tool_call>"
+    reply = read(f"I will search.\n{content}")
+    assert told(reply) == wanted and reply.text == "I will search."
+
+
+def test_calls_after_the_thoughts_count_and_those_inside_do_not():
+    reply = read(f"<think>I could <tool_call>{ONE}</tool_call></think><tool_call>{ONE}</tool_call>")
+    assert told(reply) == [SEARCH] and "<tool_call>" in reply.reasoning
+
+
+def native(*functions: Any, ids: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    given = (*ids, *[None] * len(functions))
+    return [{"id": i, "type": "function", "function": f} for i, f in zip(given, functions, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        ({"name": "search", "arguments": '{"model": "search-1"}'}, SEARCH),
+        ({"name": "search", "arguments": {"model": "search-1"}}, SEARCH),
+        ({"name": "search", "arguments": '"{\\"model\\": \\"search-1\\"}"'}, SEARCH),
+        ({"name": "search", "arguments": ""}, ("search", {})),
+        ({"name": "search"}, ("search", {})),
+        ({"name": "search", "arguments": '{"model": "sea'}, ("search", '{"model": "sea')),
+        ({"name": "search", "arguments": 7}, ("search", "7")),
+        ({"name": "s", "arguments": '{"x": "\\ud800\\u0000"}'}, ("s", {"x": "\ufffd\ufffd"})),
+        (
+            {"name": "s", "arguments": '{"x": ' * 100 + "1" + "}" * 100},
+            ("s", '{"x": ' * 100 + "1" + "}" * 100),
+        ),
+    ],
+)
+def test_native_calls_are_read_whatever_their_arguments(function: Any, wanted: tuple[str, Any]):
+    reply = read_reply({"message": {"content": None, "tool_calls": native(function)}})
+    assert told(reply) == [wanted]
+    kept(reply)
+
+
+@pytest.mark.parametrize("entry", [None, 3, "x", [], {}, {"function": None}, {"function": {"name": None}}])
+def test_an_unreadable_native_call_is_quoted(entry: Any):
+    (call,) = read_reply({"message": {"tool_calls": [entry]}}).calls
+    assert call.name == "" and call.arguments == json.dumps(entry)
+
+
+def test_native_calls_win_over_calls_in_the_content():
+    message = {"content": f"<tool_call>{ONE}</tool_call>", "tool_calls": native({"name": "answer"})}
+    assert told(read_reply({"message": message})) == [("answer", {})]
+
+
+def test_missing_and_repeated_ids_are_replaced_and_others_kept():
+    function = {"name": "search"}
+    calls = native(function, function, function, function, ids=("a", "a", "b", ""))
+    ids = [call.id for call in read_reply({"message": {"tool_calls": calls}}, taken={"b"}).calls]
+    assert ids[0] == "a" and len({*ids, "b"}) == 5
+
+
+def test_a_reply_cut_at_its_limit_says_so():
+    assert read_reply({"message": {}, "finish_reason": "length"}).finish == "length"
+    assert read_reply({"message": {}, "finish_reason": "tool_calls"}).finish == "stop"
+
+
+def test_halves_of_a_character_that_come_apart_are_joined():
+    assert clean("\ud83d" + "\ude00") == "😀"

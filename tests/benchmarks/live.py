@@ -1,0 +1,138 @@
+"""How long a note takes from the server's yield to the screen, and how many bytes: `python tests/benchmarks/live.py`.
+
+Each time is set against an echo, a bare `gr.HTML` that shows one number, in the same browser on the same server.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "e2e")]
+
+import gradio as gr
+from concert import events, launched, snapshots
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from orchestra_app.ui.live import score_view
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+PAUSE = 0.15
+PAGES = 8
+CLOCK = """
+window.times ??= [];
+watch('value', () => {
+  const sent = props.value?.sent, began = performance.now();
+  DRAW
+  const drawn = performance.now() - began;
+  // A message posted from the frame's own callback is handled once that frame is painted.
+  requestAnimationFrame(() => { const channel = new MessageChannel();
+    channel.port1.onmessage = () => times.push([sent, performance.timeOrigin + performance.now() - sent, drawn]);
+    channel.port2.postMessage(0);
+  });
+});
+"""
+
+
+def stage(kind: str) -> gr.Blocks:
+    async def play() -> AsyncIterator[dict[str, Any]]:
+        shots = list(snapshots(events(str(time.monotonic())), speed=1.0))
+        for shot in shots:
+            full = shot if kind == "score" else {"n": len(shot["notes"])}
+            yield full | {"sent": time.time() * 1000}
+            await asyncio.sleep(PAUSE)
+
+    with gr.Blocks() as page:
+        if kind == "score":
+            view = score_view()
+            script = str(view.js_on_load)
+            assert "watch('value', draw);" in script
+            view.js_on_load = script.replace("watch('value', draw);", CLOCK.replace("DRAW", "draw();"))
+        else:
+            script = CLOCK.replace("DRAW", "element.firstChild.textContent = props.value?.n;")
+            view = gr.HTML(html_template="<p></p>", js_on_load=script, elem_id="live")
+        go = gr.Button("play", elem_id="play")
+        go.click(play, None, view, show_progress="hidden", concurrency_limit=32)
+    return page
+
+
+def opened(browser: Browser, url: str) -> tuple[Page, list[int]]:
+    """Return a page that is ready to play, and the list in which the bytes of its event stream collect."""
+    page = browser.new_page()
+    sizes: list[int] = []
+    streams: set[str] = set()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+
+    def on_request(sent: dict[str, Any]) -> None:
+        if "/queue/data" in sent["request"]["url"]:
+            streams.add(sent["requestId"])
+
+    def on_bytes(came: dict[str, Any]) -> None:
+        if came["requestId"] in streams:
+            sizes.append(came["dataLength"])
+
+    network.on("Network.requestWillBeSent", on_request)
+    network.on("Network.dataReceived", on_bytes)
+    page.goto(url)
+    page.wait_for_selector("#play")
+    page.wait_for_function("window.times")
+    return page, sizes
+
+
+def measure(browser: Browser, kind: str, count: int) -> dict[str, float]:
+    page = stage(kind)
+    url = launched(page)
+    opens = [opened(browser, url) for _ in range(count)]
+    for each, _ in opens:
+        each.click("#play")
+    times: list[list[float]] = []
+    missed = 0
+    expected = len(list(events()))
+    for each, _ in opens:
+        each.wait_for_timeout(PAUSE * 1000 * (expected + 4) / (1 if each is opens[0][0] else 10))
+        got = each.evaluate("times.filter(([sent]) => sent)")
+        missed += expected - len({sent for sent, *_ in got})
+        times += got
+    for each, _ in opens:
+        each.close()
+    page.close(verbose=False)
+    cuts = quantiles([latency for _, latency, _ in times], n=20)
+    draws = quantiles([drawn for *_, drawn in times], n=20)
+    size = sum(sum(sizes) for _, sizes in opens) / count / expected
+    return {"p50": cuts[9], "p95": cuts[18], "draw p95": draws[18], "bytes": size, "missed": missed}
+
+
+def report(name: str, found: dict[str, float], echo: dict[str, float]) -> None:
+    ratio = found["p50"] / echo["p50"]
+    print(
+        f"{name:>16}: p50 {found['p50']:5.1f} ms ({ratio:4.2f} × echo), p95 {found['p95']:5.1f} ms, "
+        f"drawing p95 {found['draw p95']:4.2f} ms, {found['bytes']:5.0f} bytes an event, {found['missed']:.0f} missed"
+    )
+
+
+def main() -> None:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        measure(browser, "echo", 1)
+        for count in (1, PAGES):
+            echo, found = measure(browser, "echo", count), measure(browser, "score", count)
+            report(f"echo, {count} page(s)", echo, echo)
+            report(f"score, {count} page(s)", found, echo)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""How fast traces are recorded and found: `python tests/benchmarks/storage.py [postgresql://…]`."""
+
+import asyncio
+import random
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "storage")]
+
+# ruff: noqa: E402
+from storage_rollouts import fold, rollout  # pyright: ignore[reportMissingImports]
+
+from orchestra_app.core.events import Event, RolloutFinished, RolloutStarted
+from orchestra_app.storage.opening import open_database
+from orchestra_app.storage.process import current
+from orchestra_app.storage.queries import Filter
+from orchestra_app.storage.recorder import record
+from orchestra_app.storage.rows import changing_columns, started_columns
+from orchestra_app.storage.statements import statements
+from orchestra_app.storage.store import Store
+
+AT_ONCE, TURNS, EACH, MANY = 64, 4, 25, 100_000
+
+
+async def _events(name: str) -> AsyncGenerator[Event, None]:
+    for event in rollout(name, turns=TURNS):
+        yield event
+
+
+async def _drain(stream: AsyncGenerator[Any, None]) -> None:
+    async with aclosing(stream) as items:
+        async for _ in items:
+            pass
+
+
+async def _at_once(make: Callable[[str], AsyncGenerator[Any, None]]) -> tuple[float, float]:
+    """Return the seconds and the CPU seconds of all rollouts together."""
+
+    async def worker(number: int) -> None:
+        for each in range(EACH):
+            await _drain(make(f"{random.random()}.{number}.{each}"))
+
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(worker(number) for number in range(AT_ONCE)))
+    return time.perf_counter() - began, time.process_time() - cpu
+
+
+def _bare(folder: Path) -> float:
+    """Return the seconds that plain inserts of the same traces take, 64 to a commit."""
+    connection = sqlite3.connect(folder / "bare.db")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE trace (id TEXT PRIMARY KEY, body TEXT)")
+    began = time.perf_counter()
+    for batch in range(EACH):
+        names = [f"{number}.{batch}" for number in range(AT_ONCE)]
+        rows = [(name, fold(rollout(name, turns=TURNS)).model_dump_json()) for name in names]
+        with connection:
+            connection.executemany("INSERT INTO trace VALUES (?, ?)", rows)
+    connection.close()
+    return time.perf_counter() - began
+
+
+async def recording(address: str, folder: Path) -> None:
+    store = Store.open(address)
+    await _drain(record(_events("warm"), store))
+    seconds, cpu = await _at_once(lambda name: record(_events(name), store))
+    bare_seconds, bare_cpu = await _at_once(_events)
+    store.close()
+    total, inserts = AT_ONCE * EACH, _bare(folder)
+    print(f"recording, {AT_ONCE} at once, {TURNS} turns: {total / seconds:.0f} traces/s (goal 500)")
+    print(f"  {seconds / inserts:.2f} x the time of plain inserts of the same traces, 64 to a commit")
+    print(f"  {(cpu - bare_cpu) / total / TURNS * 1e3:.3f} ms CPU per turn beyond making the events")
+
+
+def _fill(address: str) -> None:
+    database, choose = open_database(address), random.Random(0)
+    rows = []
+    for number in range(MANY):
+        start, *_, end = events = rollout(f"t{number}", turns=1 + number % 4, cost=choose.random() / 100)
+        assert isinstance(start, RolloutStarted) and isinstance(end, RolloutFinished)
+        start = start.model_copy(
+            update={
+                "started_at": start.started_at + timedelta(seconds=number),
+                "policy": choose.choice("abcde"),
+            }
+        )
+        end = end.model_copy(update={"status": choose.choice(("answered", "answered", "answered", "failed"))})
+        verdict = choose.choice(("correct", "incorrect", "unsure", "unlabelled"))
+        trace = fold(events)
+        rows.append({**started_columns(start, current()), **changing_columns(trace, end), "verdict": verdict})
+    with database.bulk(durable=False) as cursor:
+        cursor.executemany(statements(database.engine.dialect.name).insert_trace, rows)
+    if database.path is None:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE trace")
+    database.engine.dispose()
+
+
+async def finding(address: str) -> None:
+    _fill(address)
+    store = Store.open(address)
+    for title, wanted, page in (
+        ("all", Filter(), 1),
+        ("the last page", Filter(), MANY // 50),
+        ("one owner's", Filter(owner="local"), 1),
+        ("status and policy", Filter(status="answered", policy="b"), 1),
+        ("verdict and cost", Filter(verdict="correct", cost_from=0.01, owner="local"), 1),
+        ("tool", Filter(tool="search", status="failed"), 1),
+        ("text", Filter(text="(t4242"), 1),
+    ):
+        took = []
+        for _ in range(7):
+            began = time.perf_counter()
+            await asyncio.gather(store.list(wanted, page=page), store.count(wanted))
+            took.append(time.perf_counter() - began)
+        middle = sorted(took)[3]
+        ratio = f"{middle / 0.05:.2f} x the goal of 50 ms"
+        print(f"list + count of {MANY} traces, {title}: {middle * 1e3:.1f} ms, {ratio}")
+    began = time.perf_counter()
+    await store.facets(Filter(owner="local"))
+    print(f"facets of {MANY} traces: {(time.perf_counter() - began) * 1e3:.1f} ms")
+    store.close()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        address = sys.argv[1] if len(sys.argv) > 1 else folder
+        asyncio.run(recording(address, Path(folder)))
+        asyncio.run(finding(address))
+
+
+if __name__ == "__main__":
+    main()
