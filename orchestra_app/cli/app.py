@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any
@@ -31,7 +31,7 @@ errors = Console(stderr=True, highlight=False)
 
 
 @asynccontextmanager
-async def opened() -> Any:
+async def opened() -> AsyncIterator[Workspace]:
     """Give an open workspace and close it at the end."""
     workspace = await Workspace.open(load_settings())
     try:

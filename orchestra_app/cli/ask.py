@@ -63,9 +63,10 @@ async def ask(
         trace: Trace | None = None
         with nullcontext() if as_json else Live(console=console, refresh_per_second=8) as live:
             async with aclosing(workspace.rollout(orchestrator, task, Options(seed=seed))) as rollout:
-                async for _, trace in rollout:
+                async for _, current in rollout:
+                    trace = current
                     if live:
-                        live.update(draw(trace))
+                        live.update(draw(current))
         if trace is None:
             return FAILED
         if as_json:

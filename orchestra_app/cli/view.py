@@ -13,8 +13,8 @@ MARKS = {True: "✓ correct", False: "✗ incorrect", None: ""}
 def draw(trace: Trace) -> Group:
     """Return the drawing of a trace, running or finished."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (("s", "right"), ("tool", "left"), ("model", "left"), ("$", "right"), ("", "left")):
-        table.add_column(name, justify=justify)
+    for name in ("s", "tool", "model", "$", ""):
+        table.add_column(name, justify="right" if name in ("s", "$") else "left")
     for turn in trace.turns:
         for call in turn.reply.calls:
             result = turn.result(call.id)

@@ -35,10 +35,12 @@ def gathered(*deltas: dict[str, Any], finish: str | None = "stop") -> Gathered:
 
 @given(st.lists(EVENTS, max_size=6))
 def test_any_events_give_a_reply(events: list[Any]):
-    found = Gathered(lambda piece: piece.encode())
+    shown: list[str] = []
+    found = Gathered(shown.append)
     for event in events:
         found.add(event)
     read_reply(found.body["choices"][0])
+    "".join(shown).encode()
 
 
 def piece(arguments: str, name: str | None = None, **fields: Any) -> dict[str, Any]:

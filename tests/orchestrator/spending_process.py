@@ -6,8 +6,8 @@ It prints a JSON line with the pico-dollars it spent after each call, and `ready
 import asyncio
 import json
 import random
+import signal
 import sys
-import time
 from datetime import date
 
 from orchestra_app.core.errors import BudgetError
@@ -52,7 +52,7 @@ async def main(spec: dict) -> None:
             group.create_task(run(owner))
     print(json.dumps({"spent": round(spent * PICO)}), flush=True)
     if spec.get("stall"):
-        time.sleep(600)
+        signal.pause()
     ledger.close()
     store.close()
 

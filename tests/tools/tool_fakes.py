@@ -69,7 +69,7 @@ def make_catalog(*, simulated: bool = False, **changed) -> Catalog:
             ),
         },
         "sources": {
-            "library": Source(kind="local", title="Library", top=2, latency=0.5),
+            "library": Source(kind="local", title="Library", folder="rehearsal", top=2, latency=0.5),
             "web": Source(kind="tavily", title="Web", top=2, price=Price(unit=0.01), latency=3),
         },
         "python": PythonSpec(price=Price(unit=0.001), seconds=8),
