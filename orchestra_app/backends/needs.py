@@ -42,7 +42,7 @@ SPECIALIST = _any(
     \w{4,}(?:ology|ological|omics|ometry|istry|metric|morphism|otopy|ynamics|esis|itis|ase|oid|onic)""",
     "定理|机制|原理|学说",
 )
-NAME = re.compile(r"[A-ZÀ-ÖØ-Þ][\w'’-]*[a-zà-ÿ][\w'’-]*(?:\s+[A-ZÀ-ÖØ-Þ][\w'’-]*)*")
+NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w'’-]*+(?:\s+[A-ZÀ-ÖØ-Þ][\w'’-]*+)*+")
 QUOTED = re.compile(r"[“\"「『《]([^”\"」』》]{2,60})[”\"」』》]")
 SENTENCE = re.compile(r"(?:^|[.!?。！？:]\s+)\W*")
 OPENING = """
@@ -97,6 +97,6 @@ def _names(text: str) -> tuple[str, ...]:
         opens = match.start() in starts
         if opens and (len(words) == 1 or words[0].lower() in OPENERS):
             words = words[1:]
-        if words and words != ["I"]:
+        if any(word[-1].islower() for word in words):
             found.append(" ".join(words))
     return tuple(dict.fromkeys(found))[:MOST_NAMES]

@@ -16,6 +16,8 @@ BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DO
 WRITTEN_NAME = re.compile(r'"name"\s*:\s*"([^"\\]+)"')
 DEEPEST = 64
 """Levels of arguments that are taken; serialisers give up on deeper ones."""
+MOST_CALLS = 64
+"""Calls of one reply that are taken."""
 BESIDE_ARGUMENTS = frozenset({"name", "id", "type", "index"})
 
 
@@ -37,12 +39,12 @@ def read_reply(choice: Any, taken: Collection[str] = ()) -> Reply:
     if isinstance(native, list) and native:
         found = [_native(call) for call in native]
     elif "<tool_call>" in text:
-        found = [(None, named) for block in BLOCK.findall(text) for named in _written(block)]
+        found = [(None, named) for block in BLOCK.findall(text)[:MOST_CALLS] for named in _written(block)]
         text = BLOCK.sub("", text)
     return Reply(
         text=text.strip(),
         reasoning="\n\n".join(part for part in (stated.strip(), thoughts) if part),
-        calls=_numbered(found, taken),
+        calls=_numbered(found[:MOST_CALLS], taken),
         finish="length" if choice.get("finish_reason") == "length" else "stop",
     )
 

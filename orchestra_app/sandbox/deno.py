@@ -17,8 +17,8 @@ from orchestra_app.sandbox.inside import limits
 _RUNNER = Path(__file__).with_name("runner.mjs")
 _WARM = 2
 _START = 120.0
-_MEMORY = 2 * limits.MEMORY
-"""Bytes of memory of the whole process, of which Pyodide itself takes some 300 MB."""
+_MEMORY = limits.MEMORY + (512 << 20)
+"""Bytes of memory of the whole process, of which Pyodide itself takes some 400 MB."""
 
 
 def _executable() -> str | None:
@@ -72,7 +72,7 @@ class _Worker:
                 "--no-prompt",
             ),
             *("--cached-only", "--deny-net", "--deny-import", f"--allow-read={folder}"),
-            *("--v8-flags=--max-old-space-size=512", str(_RUNNER), str(folder), str(limits.MEMORY >> 20)),
+            *("--v8-flags=--max-old-space-size=512", str(_RUNNER), str(folder)),
             env={"HOME": home, "DENO_DIR": home, "DENO_NO_UPDATE_CHECK": "1"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -131,7 +131,7 @@ class _Worker:
         await self._process.wait()
 
     async def _watch(self) -> None:
-        """Kill the process when it takes too much memory, which a program can do beside Pyodide's."""
+        """Kill the process when it takes too much memory, which nothing else bounds here."""
         while True:
             if await _resident(self._process.pid) > _MEMORY:
                 self._process.kill()
@@ -163,17 +163,19 @@ class Deno:
         self._home = tempfile.mkdtemp(prefix="orchestra-deno-")
         self._warm: list[asyncio.Task[_Worker]] = []
         self._closed = False
+        self._slots = asyncio.Semaphore(_WARM)
 
     async def run(self, code: str, *, seconds: float = 10.0) -> Execution:
         """Run the code for at most `seconds`; raises ToolError where Pyodide does not start."""
         if self._closed or self._pyodide is None:
             raise ToolError("The sandbox is closed.")
-        if not self._warm:
-            self._start()
-        worker = await self._warm.pop(0)
-        while len(self._warm) < _WARM:
-            self._start()
-        return await worker.run(code, seconds)
+        async with self._slots:
+            if not self._warm:
+                self._start()
+            worker = await self._warm.pop(0)
+            while len(self._warm) < _WARM:
+                self._start()
+            return await worker.run(code, seconds)
 
     def _start(self) -> None:
         assert self._pyodide

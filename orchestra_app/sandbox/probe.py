@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import platform
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -11,14 +12,18 @@ from pathlib import Path
 from orchestra_app.core.errors import ToolError
 from orchestra_app.sandbox.base import Sandbox
 
-_WORKS = "import numpy, sympy; print(numpy.arange(4).sum() + sympy.Integer(36))"
+_WORKS = {
+    "landlock": "import numpy, sympy; print(numpy.arange(4).sum() + sympy.Integer(36))",
+    "deno": "print(42)",
+}
 
-# Each prints "open" where the attack succeeds; CANARY and PARENT are put in front.
+# Each prints "open" where the attack succeeds; CANARY, PARENT and PORT are put in front.
 _ATTACKS = {
     "files can be read": "open(CANARY).read(); print('open')",
+    "files can be read by JavaScript": "import js; js.Deno.readTextFileSync(CANARY); print('open')",
     "files can be written": "open(CANARY, 'a'); print('open')",
     "environments of other processes can be read": "open(f'/proc/{PARENT}/environ').read(); print('open')",
-    "the network can be used": "import socket; socket.socket(); print('open')",
+    "the network can be used": "import socket; socket.create_connection(('127.0.0.1', PORT), 1); print('open')",
     "processes can be started": "import os; os.fork(); print('open')",
     "other processes can be signalled": "import os; os.kill(PARENT, 0); print('open')",
     "memory is not bounded": "bytearray(3 << 30); print('open')",
@@ -67,15 +72,16 @@ async def probe(sandbox: Sandbox, cache: Path | None) -> str | None:
 
 
 async def _attack(sandbox: Sandbox) -> str | None:
-    with tempfile.TemporaryDirectory(prefix="orchestra-probe-") as folder:
+    server = socket.create_server(("127.0.0.1", 0))
+    with server, tempfile.TemporaryDirectory(prefix="orchestra-probe-") as folder:
         # Open to everyone, so that nothing but the confinement keeps the attacks out.
         Path(folder).chmod(0o777)
         canary = Path(folder, "canary")
         canary.write_text("canary", "utf-8")
         canary.chmod(0o666)
-        before = f"CANARY, PARENT = {str(canary)!r}, {os.getpid()}\n"
+        before = f"CANARY, PARENT, PORT = {str(canary)!r}, {os.getpid()}, {server.getsockname()[1]}\n"
         works, endless, *attacked = await asyncio.gather(
-            sandbox.run(_WORKS),
+            sandbox.run(_WORKS[sandbox.rung]),
             sandbox.run(_ENDLESS, seconds=0.05),
             *(sandbox.run(before + attack) for attack in _ATTACKS.values()),
         )

@@ -1,16 +1,7 @@
 // Loads Pyodide from a local folder, says "ready", then runs one program from standard input and exits with its
 // status. Deno's permissions are the boundary: the program can reach everything here, and nothing else.
 
-const MEBIBYTE = 1 << 20;
-const [folder, memory] = Deno.args;
-
-// The interpreter cannot grow beyond this, so that an honest program meets a MemoryError.
-const Memory = WebAssembly.Memory;
-WebAssembly.Memory = function (wanted) {
-  return new Memory({ ...wanted, maximum: Math.floor((Number(memory) * MEBIBYTE) / 65536) });
-};
-WebAssembly.Memory.prototype = Memory.prototype;
-
+const [folder] = Deno.args;
 const write = (stream) => ({ write: (bytes) => stream.writeSync(bytes), isatty: false });
 
 const { loadPyodide } = await import(new URL("pyodide.mjs", `file://${folder}/`).href);

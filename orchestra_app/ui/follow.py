@@ -1,6 +1,6 @@
 """Follows a run for a page: a generator of what its view shows, from wherever the run stands to its end."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,22 @@ from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.transcript import transcript
 from orchestra_app.ui.view import View
 from orchestra_app.ui.visitor import Visitor
+
+
+class Watching:
+    """Which run each open page shows, so that a page that turns to another run is no longer told of the first."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, object] = {}
+
+    def begin(self, page: str) -> Callable[[], bool]:
+        """Take note that a page turns to a run; returns what says whether it still shows it."""
+        mark = self._shown[page] = object()
+        return lambda: self._shown.get(page) is mark
+
+    def forget(self, page: str) -> None:
+        """Take note that a page was closed."""
+        self._shown.pop(page, None)
 
 
 async def follow(desk: Desk, visitor: Visitor, run_id: str, view: View) -> AsyncGenerator[dict[Any, Any]]:

@@ -85,3 +85,8 @@ def _at_home(request: Any, headers: Mapping[str, str]) -> bool:
     host = re.sub(r":\d+$", "", headers.get("host", ""))
     client = getattr(getattr(request, "client", None), "host", None)
     return loopback(host) and loopback(client)
+
+
+def token(stored: Any) -> object:
+    """Return the secret that a browser keeps, whatever it sent."""
+    return stored.get("token") if isinstance(stored, dict) else None

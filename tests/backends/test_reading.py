@@ -197,6 +197,10 @@ def test_missing_and_repeated_ids_are_replaced_and_others_kept():
     assert ids[0] == "a" and len({*ids, "b"}) == 5
 
 
+def test_a_reply_that_repeats_itself_gives_a_bounded_number_of_calls():
+    assert len(read(f"<tool_call>{ONE}" * 10_000).calls) == 64
+
+
 def test_a_reply_cut_at_its_limit_says_so():
     assert read_reply({"message": {}, "finish_reason": "length"}).finish == "length"
     assert read_reply({"message": {}, "finish_reason": "tool_calls"}).finish == "stop"

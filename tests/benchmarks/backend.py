@@ -1,4 +1,4 @@
-"""CPU per call of the openai backend against a bare client loop; run as `python -m tests.benchmarks.backend`."""
+"""CPU per call of the openai backend against a bare client; run as `python -m tests.benchmarks.backend`."""
 
 import asyncio
 import time
@@ -101,10 +101,9 @@ async def main() -> None:
         for name, seconds in best.items():
             print(f"{name:26} {seconds * 1e3:6.3f} ms CPU per call, {seconds / floor:5.2f} x bare")
         rates = {name: max([await rate(call) for _ in range(2)]) for name, call in loops.items()}
+        slowest = rates["bare openai.AsyncOpenAI"]
         for name, found in rates.items():
-            print(
-                f"{name:26} {found:6.0f} calls/s at 64, {found / rates['bare openai.AsyncOpenAI']:5.2f} x bare"
-            )
+            print(f"{name:26} {found:6.0f} calls/s at 64, {found / slowest:5.2f} x bare")
         await bare.close()
         await backend.close()
 

@@ -188,4 +188,6 @@ def test_a_source_that_cannot_work_is_left_out_and_says_why(tmp_path):
     assert open_finders(catalog, bundled=(), keys={}, cache=None) == {}
     assert "does not exist" in obstacle(gone, {})
     assert obstacle(web, {}) == "Web search needs a key: set MY_KEY."
-    assert obstacle(web, {"MY_KEY": "k"}) == obstacle(Source(kind="local", title="L"), {}) == ""
+    assert "has no folder" in obstacle(Source(kind="local", title="L"), {})
+    bundled = Source(kind="local", title="L", folder="rehearsal")
+    assert obstacle(web, {"MY_KEY": "k"}) == obstacle(bundled, {}) == ""

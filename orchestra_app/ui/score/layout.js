@@ -79,7 +79,7 @@ function layBars(scale) {
 
 function layTicks(scale) {
   const row = one('.ticks'), step = STEPS.find(each => each * scale >= TICK) || 7200;
-  const count = Math.floor(span.now / step) + 1;
+  const count = Math.max(1, Math.floor((span.now - TICK / 2 / scale) / step) + 1);
   while (row.children.length < count) make('span', '', row);
   while (row.children.length > count) row.lastChild.remove();
   [...row.children].forEach((tick, index) => {
@@ -178,7 +178,9 @@ function glide() {
   layReserved(scale, end);
   one('.cursor').style.transform = `translateX(${end.toFixed(1)}px)`;
   meter('seconds', shown, shot.budget.seconds, fill('seconds', { n: number(shown, 1) }));
-  if (scrolls && follows && shot.live) scroller.scrollLeft = end - scroller.clientWidth * 0.7;
+  // A phone shows a part of the score: it turns the page where the cursor comes near the edge.
+  const hidden = end - scrolled > view * 0.85 || end < scrolled;
+  if (view && follows && shot.live && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.3);
 }
 
 // Time goes on between snapshots while the run is live and in view.

@@ -4,7 +4,7 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const drawn = new Map();
 const bars = new Map();
 let shot = null, marks = [], arrived = 0, shown = 0, laid = -1, request = 0;
-let wide = 0, high = 0, scrolls = false, follows = true, inView = true;
+let wide = 0, high = 0, view = 0, scrolled = 0, follows = true, inView = true;
 let top = 0, chosen = '', described = '';
 const span = { now: 0, goal: 0 };
 
@@ -189,6 +189,7 @@ function clear() {
   for (const selector of ['.bars', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
   Object.assign(span, { now: 0 });
+  scroller.scrollLeft = scrolled = 0;
   [shot, marks, shown, laid, chosen, described, follows] = [null, [], 0, -1, '', '', true];
 }
 
@@ -229,7 +230,7 @@ function draw() {
 
 function measure() {
   [wide, high] = [lanes.policy.notes.clientWidth, chart.clientHeight];
-  scrolls = scroller.scrollWidth > scroller.clientWidth + 1;
+  view = scroller.scrollWidth > scroller.clientWidth + 1 ? scroller.clientWidth : 0;
   layout();
   schedule();
 }

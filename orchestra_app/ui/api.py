@@ -1,0 +1,112 @@
+"""The public API: `ask`, `trace`, `traces` and `label`, by the rules and caps of the page."""
+
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.ui.asking import Desk, begin, find, judge
+from orchestra_app.ui.pages.traces import wanted
+from orchestra_app.ui.visitor import new_token
+from orchestra_app.ui.wish import Wish
+
+LONGEST = 200
+"""Traces of one page of `traces`."""
+
+
+def wire_api(desk: Desk) -> None:
+    """Offer the endpoints; `visitor` is the secret under which an earlier call kept its traces."""
+
+    async def ask(
+        request: gr.Request,
+        question: str,
+        catalog: str = "",
+        policy: str = "",
+        weights: dict[str, float] | None = None,
+        excluded: list[str] | None = None,
+        cost: float = 0.25,
+        latency: float = 0.25,
+        soft: bool = False,
+        budget_cost: float | None = 0.10,
+        budget_seconds: float | None = 120.0,
+        budget_turns: int = 20,
+        seed: int = 0,
+        visitor: str = "",
+    ) -> dict[str, Any]:
+        """Ask a question and return its trace, with `usage`, `adherence` and `correct`, when it is over."""
+        secret = visitor or new_token()
+        who = desk.door.visitor(request, secret)
+        wish = Wish(
+            question=question,
+            weights=weights or {},
+            excluded=excluded or (),
+            soft=soft,
+            cost=cost,
+            latency=latency,
+            budget_cost=budget_cost,
+            budget_seconds=budget_seconds,
+            budget_turns=budget_turns,
+            seed=seed,
+        )
+        try:
+            run = await begin(desk, who, wish, catalog=catalog or None, policy=policy or None, played=False)
+            async with aclosing(desk.workspace.runs.watch(run)) as changes:
+                async for _ in changes:
+                    pass
+            if run.error:
+                raise gr.Error(run.error, print_exception=False)
+            return (await find(desk, who, run.id)).export() | {"visitor": secret}
+        except OrchestraError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    async def trace(request: gr.Request, id: str, visitor: str = "") -> dict[str, Any]:
+        """Return one of the visitor's traces."""
+        try:
+            return (await find(desk, desk.door.visitor(request, visitor), id)).export()
+        except OrchestraError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    async def traces(
+        request: gr.Request,
+        text: str = "",
+        catalog: str = "",
+        policy: str = "",
+        status: str = "",
+        verdict: str = "",
+        tool: str = "",
+        cost_from: float | None = None,
+        cost_to: float | None = None,
+        page: int = 1,
+        size: int = 50,
+        visitor: str = "",
+    ) -> list[dict[str, Any]]:
+        """Return one page of the visitor's traces without their turns, the newest first."""
+        owner = desk.door.visitor(request, visitor).owner
+        if not (isinstance(size, int) and 1 <= size <= LONGEST and isinstance(page, int) and 1 <= page <= 10**6):
+            raise gr.Error(f"Give a page from 1 and a size from 1 to {LONGEST}.", print_exception=False)
+        values = (text, catalog, policy, status, verdict, tool, cost_from, cost_to)
+        try:
+            found = await desk.workspace.store.list(wanted(values, owner), page=page, size=size)
+        except OrchestraError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return [_plain(summary) for summary in found]
+
+    async def label(
+        request: gr.Request, id: str, verdict: str, gold: str = "", visitor: str = ""
+    ) -> dict[str, Any]:
+        """Keep a verdict (`correct`, `incorrect` or `unsure`) on one of the visitor's traces and return it."""
+        who = desk.door.visitor(request, visitor)
+        try:
+            await judge(desk, who, id, verdict, gold)
+            return (await find(desk, who, id)).export()
+        except OrchestraError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    for endpoint in (ask, trace, traces, label):
+        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+
+
+def _plain(summary: Any) -> dict[str, Any]:
+    values = {name: getattr(summary, name) for name in type(summary).__dataclass_fields__}
+    return values | {"tools": list(summary.tools), "started_at": summary.started_at.isoformat()}

@@ -1,0 +1,82 @@
+"""What the menus offer, with the reason beside whatever cannot be used now."""
+
+import random
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from markupsafe import Markup
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.rehearsal.questions import QuestionKind, questions
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.wish import Wish, problems
+from orchestra_app.workspace import PolicyEntry
+
+KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
+Choices = list[tuple[str, str]]
+
+
+async def catalogs(desk: Desk) -> Choices:
+    """Return the catalogues, each with why it cannot be used, if so."""
+    found = []
+    for name in desk.workspace.catalogs:
+        try:
+            catalog = desk.workspace.catalog(name)
+            reason = unusable(catalog, await desk.workspace.parts(name).obstacles())
+            title = catalog.title
+        except OrchestraError as error:
+            title, reason = name, str(error)
+        found.append((_marked(title, reason), name))
+    return found
+
+
+def unusable(catalog: Catalog, obstacles: Mapping[str, str]) -> str | None:
+    """Return why a catalogue can give no answer now; None where it can."""
+    ends = [choice.model for tool in catalog.tools.values() if tool.kind == "answer" for choice in tool.choices.values()]
+    reached = [model for model in ends if model not in obstacles]
+    return None if reached else obstacles[ends[0]]
+
+
+def policies(entries: list[PolicyEntry]) -> Choices:
+    """Return the policies as choices."""
+    return [(_marked(_licensed(entry), entry.reason), entry.name) for entry in entries]
+
+
+def example(kind: str) -> str:
+    """Return a question of one kind out of those that no claim is trained on."""
+    return random.choice([question.text for question in questions("heldout") if question.kind == kind])
+
+
+async def route(desk: Desk, wish: Wish, catalog: str, texts: Mapping[str, str]) -> Markup:
+    """Return the line that says what the cheapest and the dearest route to an answer would cost."""
+    known = desk.workspace.catalog(catalog)
+    wrong = [problem for problem in problems(wish, known) if problem.field not in ("question", "seed")]
+    if wrong:
+        return tag("p", wrong[0].sentence(texts), class_="route bad")
+    found = await desk.workspace.routes(_short(wish.question), wish.preference, catalog)
+    if found is None:
+        return tag("p", texts["no_route"], class_="route bad")
+    low, high = found
+    said = texts["route"].format(
+        low=dollars(low.cost),
+        low_seconds=seconds(low.seconds),
+        high=dollars(high.cost),
+        high_seconds=seconds(high.seconds),
+    )
+    limit = wish.budget.cost
+    capped = texts["route_capped"].format(budget=dollars(limit)) if limit is not None and limit < high.cost else ""
+    return tag("p", " · ".join(part for part in (said, capped) if part), class_="route")
+
+
+def _short(question: Any) -> str:
+    return question[:20_000] if isinstance(question, str) else ""
+
+
+def _marked(title: str, reason: str | None) -> str:
+    return f"{title} — {reason}" if reason else title
+
+
+def _licensed(entry: PolicyEntry) -> str:
+    return f"{entry.title} ({entry.licence})" if entry.licence else entry.title

@@ -1,0 +1,184 @@
+"""The Ask page: a question with its settings, the run as it plays, its answer, bill and transcript."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.ui import choices
+from orchestra_app.ui.asking import Desk, begin
+from orchestra_app.ui.follow import follow
+from orchestra_app.ui.markup import tag
+from orchestra_app.ui.pages.settings import Settings, settings, vendors
+from orchestra_app.ui.sheet import parts, sheet
+from orchestra_app.ui.texts import TEXTS, label
+from orchestra_app.ui.view import View, view
+from orchestra_app.ui.visitor import Visitor
+from orchestra_app.ui.wish import Problem, Wish, problems
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """The components of the page."""
+
+    settings: Settings
+    question: gr.Textbox
+    ask: gr.Button
+    stop: gr.Button
+    problem: gr.HTML
+    route: gr.HTML
+    examples: gr.Row
+    kinds: dict[str, gr.Button]
+    view: View
+    current: gr.State
+    """The id of the run that is shown, "" for none."""
+    browser: gr.BrowserState
+
+
+def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
+    """Lay the page out."""
+    with gr.Row(elem_classes=["columns"]):
+        with (
+            gr.Column(scale=0, min_width=300, elem_classes=["side"]),
+            gr.Accordion(label("settings"), open=True, elem_id="settings"),
+        ):
+            chosen = settings(catalogs)
+        with gr.Column(scale=1, min_width=300, elem_classes=["main"]):
+            with gr.Column(elem_classes=["card", "question-card"]):
+                question, ask, stop, route = _question()
+            problem = sheet(elem_id="problem")
+            with gr.Row(elem_classes=["examples"], elem_id="examples") as examples:
+                gr.Markdown(label("examples"), container=False)
+                kinds = {
+                    kind: gr.Button(label(f"kind_of_{kind}"), size="sm", scale=0, min_width=40, elem_id=f"example-{kind}")
+                    for kind in choices.KINDS
+                }
+            shown = view()
+    return AskPage(
+        settings=chosen,
+        question=question,
+        ask=ask,
+        stop=stop,
+        problem=problem,
+        route=route,
+        examples=examples,
+        kinds=kinds,
+        view=shown,
+        current=gr.State("", time_to_live=86_400),
+        browser=browser,
+    )
+
+
+def _question() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.HTML]:
+    question = gr.Textbox(
+        label=label("question"),
+        placeholder=label("question_placeholder"),
+        show_label=False,
+        container=False,
+        lines=2,
+        max_lines=10,
+        autofocus=True,
+        elem_id="question",
+    )
+    with gr.Row(elem_classes=["question-row"]):
+        route = sheet(elem_id="route")
+        stop = gr.Button(label("stop"), elem_id="stop", interactive=False, scale=0, min_width=84)
+        ask = gr.Button(label("ask"), elem_id="ask", variant="primary", scale=0, min_width=110)
+    return question, ask, stop, route
+
+
+# The handlers: small functions of values.
+
+
+def said(sentence: str) -> dict[str, Any]:
+    """Return the value of the page's problem line."""
+    return parts(sentence, tag("p", sentence, role="alert", class_="problem"))
+
+
+def wished(names: list[str], values: tuple[Any, ...]) -> Wish:
+    """Return the wish that a form's values make: the question, the fixed settings, then the sliders."""
+    question, excluded, soft, cost, latency, usd, seconds, turns, seed, *weights = values
+    return Wish(
+        question=question,
+        weights=dict(zip(names, weights, strict=False)),
+        excluded=excluded,
+        soft=soft,
+        cost=cost,
+        latency=latency,
+        budget_cost=usd,
+        budget_seconds=seconds,
+        budget_turns=turns,
+        seed=0 if seed is None else seed,
+    )
+
+
+FIELDS = ("question", "excluded", "soft", "cost", "latency", "budget_cost", "budget_seconds", "budget_turns", "seed")
+
+
+def validated(found: list[Problem], texts: dict[str, str], count: int) -> list[dict[str, Any]]:
+    """Return a verdict per input: each field's first problem stands under it; `count` are the inputs."""
+    wrong = {problem.field: problem.sentence(texts) for problem in reversed(found)}
+    named = [gr.validate(field not in wrong, wrong.get(field, "")) for field in FIELDS]
+    return named + [gr.validate(True, "")] * (count - len(named))
+
+
+async def started(
+    desk: Desk, page: AskPage, visitor: Visitor, asked: tuple[Any, Any], browser: dict[str, Any], wish: Wish
+) -> dict[Any, Any]:
+    """Begin a run and return what changes on the page, or the sentence that says why it cannot begin."""
+    catalog, policy = asked
+    try:
+        run = await begin(desk, visitor, wish, catalog=catalog, policy=policy)
+    except OrchestraError as error:
+        return {page.problem: said(str(error)), page.current: ""}
+    return {
+        page.problem: None,
+        page.current: run.id,
+        page.browser: {**browser, "run": run.id},
+        page.stop: gr.Button(interactive=True),
+    }
+
+
+async def attached(
+    desk: Desk, page: AskPage, visitor: Visitor, run_id: str, watched: Callable[[], bool]
+) -> AsyncGenerator[dict[Any, Any]]:
+    """Yield what the page shows of a run until it is over or the page no longer shows it."""
+    try:
+        async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
+            async for values in shown:
+                if not watched():
+                    return
+                yield {**values, page.stop: gr.Button(interactive=True)}
+    except OrchestraError as error:
+        yield {page.problem: said(str(error))}
+    if watched():
+        yield {page.stop: gr.Button(interactive=False)}
+
+
+async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> dict[Any, Any]:
+    """Return what hangs on the chosen catalogue; its mixer is drawn neutral."""
+    workspace = desk.workspace
+    try:
+        entries, catalog = await workspace.policies(name), workspace.catalog(name)
+    except OrchestraError as error:
+        return {page.problem: said(str(error))}
+    return {
+        page.settings.policy: gr.Dropdown(choices.policies(entries), value=entries[0].name),
+        page.settings.vendors: gr.Dropdown(vendors(catalog), value=[]),
+        page.examples: gr.Row(visible=catalog.simulated),
+        page.route: await line(desk, visitor, Wish(), name),
+        page.problem: None,
+    }
+
+
+async def line(desk: Desk, visitor: Visitor, wish: Wish, catalog: str) -> dict[str, Any] | None:
+    """Return the route line for a form as it stands."""
+    try:
+        return parts("route", await choices.route(desk, wish, catalog, TEXTS[visitor.language]))
+    except OrchestraError:
+        return None

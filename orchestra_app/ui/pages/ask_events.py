@@ -1,0 +1,161 @@
+"""What happens on the Ask page: every listener, and the mixer that is drawn per catalogue."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.ui import choices
+from orchestra_app.ui.asking import Desk, find
+from orchestra_app.ui.follow import Watching
+from orchestra_app.ui.pages.ask import QUIET, AskPage, attached, line, refreshed, said, started, validated, wished
+from orchestra_app.ui.pages.settings import mixer
+from orchestra_app.ui.presets import NAMES, Preset, position, preset
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.verdict import wire_verdict
+from orchestra_app.ui.visitor import Visitor, new_token, token
+from orchestra_app.ui.wish import problems
+
+LINK = "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
+
+
+def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
+    """Let the page work."""
+    watching = Watching()
+
+    def visitor(request: gr.Request, stored: Any) -> Visitor:
+        return desk.door.visitor(request, token(stored))
+
+    async def arrive(request: gr.Request, stored: Any) -> dict[Any, Any]:
+        return await arrived(desk, page, request, stored)
+
+    async def attach(request: gr.Request, run_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
+        if run_id:
+            watched = watching.begin(str(request.session_hash))
+            async with aclosing(attached(desk, page, visitor(request, stored), run_id, watched)) as shown:
+                async for values in shown:
+                    yield values
+
+    async def refresh(request: gr.Request, name: str, stored: Any) -> dict[Any, Any]:
+        return await refreshed(desk, page, visitor(request, stored), name)
+
+    async def stop(request: gr.Request, run_id: str, stored: Any) -> None:
+        if run := desk.workspace.runs.get(run_id, visitor(request, stored).owner):
+            run.halt()
+
+    async def skip(request: gr.Request, run_id: str, stored: Any) -> None:
+        if run := desk.workspace.runs.get(run_id, visitor(request, stored).owner):
+            run.skip()
+
+    def leave(request: gr.Request) -> None:
+        watching.forget(str(request.session_hash))
+
+    shown = [*page.view.outputs, page.stop, page.problem]
+    menus = [page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
+    here = [page.current, page.browser]
+    many: dict[str, Any] = QUIET | {"concurrency_limit": None}
+    arriving = [page.browser, page.current, page.question, page.settings.catalog, page.problem]
+    blocks.load(arrive, [page.browser], arriving, **many).then(attach, here, shown, **many)
+    blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
+    blocks.unload(leave)
+    page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
+    page.stop.click(stop, here, None, **QUIET)
+    page.view.live.skip(skip, here, None, **QUIET)
+    for kind, button in page.kinds.items():
+        button.click(lambda kind=kind: choices.example(kind), None, page.question, **QUIET)
+    wire_verdict(desk, page.view, page.current, page.browser)
+    with page.settings.mixer:
+
+        @gr.render([page.settings.catalog, page.browser], show_progress="hidden")
+        async def draw(request: gr.Request, name: str, stored: Any) -> None:
+            try:
+                catalog, obstacles = desk.workspace.catalog(name), await desk.workspace.parts(name).obstacles()
+            except OrchestraError:
+                return
+            tongue = visitor(request, stored).language
+            _wire_form(desk, page, mixer(catalog, obstacles, TEXTS[tongue]), attach)
+
+
+def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach: Any) -> None:
+    """Let the form work with the sliders that were just drawn."""
+    names, chosen = list(sliders), page.settings
+    form = [page.question, *chosen.fixed, *sliders.values(), chosen.catalog, chosen.policy, page.browser]
+
+    def sent(values: tuple[Any, ...]) -> tuple[Any, tuple[Any, Any], dict[str, Any]]:
+        *fields, catalog, policy, stored = values
+        return wished(names, tuple(fields)), (catalog, policy), stored if isinstance(stored, dict) else {}
+
+    async def start(request: gr.Request, *values: Any) -> dict[Any, Any]:
+        wish, asked, stored = sent(values)
+        return await started(desk, page, desk.door.visitor(request, token(stored)), asked, stored, wish)
+
+    def check(request: gr.Request, *values: Any) -> list[dict[str, Any]]:
+        wish, (catalog, _), stored = sent(values)
+        texts = TEXTS[desk.door.visitor(request, token(stored)).language]
+        try:
+            found = problems(wish, desk.workspace.catalog(catalog))
+        except OrchestraError:
+            found = []
+        return validated(found, texts, len(values))
+
+    async def estimate(request: gr.Request, *values: Any) -> dict[str, Any] | None:
+        wish, (catalog, _), stored = sent(values)
+        return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog)
+
+    many: dict[str, Any] = QUIET | {"concurrency_limit": None}
+    begun = page.ask.click(
+        start, form, [page.problem, page.current, page.browser, page.stop], validator=check, **many
+    )
+    begun.then(None, page.browser, None, js=LINK, **QUIET)
+    begun.then(attach, [page.current, page.browser], [*page.view.outputs, page.stop, page.problem], **many)
+    moved = [*sliders.values(), chosen.vendors, chosen.soft, *chosen.budget, page.question]
+    gr.on([each.change for each in moved], estimate, form, page.route, trigger_mode="always_last", **many)
+    _wire_presets(desk, page, sliders)
+
+
+def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> None:
+    chosen = page.settings
+    outputs = [*sliders.values(), chosen.cost, chosen.latency, *chosen.budget]
+
+    def setting(name: str) -> Any:
+        def set_all(catalog: str) -> list[Any]:
+            return positions(preset(name, desk.workspace.catalog(catalog)), list(sliders))
+
+        return set_all
+
+    for name in NAMES:
+        chosen.presets[name].click(setting(name), chosen.catalog, outputs, **QUIET)
+    rest = [chosen.vendors, chosen.soft, chosen.seed]
+    chosen.neutral.click(
+        lambda: [*positions(preset("balanced", desk.workspace.catalog()), list(sliders)), [], False, 0],
+        None,
+        [*outputs, *rest],
+        **QUIET,
+    )
+
+
+def positions(chosen: Preset, names: list[str]) -> list[Any]:
+    """Return where a preset puts every slider, what matters and the budget."""
+    return [*(position(chosen, name) for name in names), chosen.cost, chosen.latency, *chosen.budget]
+
+
+async def arrived(desk: Desk, page: AskPage, request: gr.Request, stored: Any) -> dict[Any, Any]:
+    """Return what an opened page starts with: the browser's secret, the menu, and the run it shows."""
+    kept = stored if isinstance(stored, dict) and token(stored) else {"token": new_token()}
+    visitor = desk.door.visitor(request, token(kept))
+    values: dict[Any, Any] = {
+        page.browser: kept,
+        page.settings.catalog: gr.Dropdown(await choices.catalogs(desk)),
+        page.current: "",
+    }
+    wanted = dict(request.query_params).get("run")
+    if not wanted:
+        run = desk.workspace.runs.get(str(kept.get("run")), visitor.owner)
+        return values | {page.current: run.id if run and not run.done else ""}
+    try:
+        trace = await find(desk, visitor, wanted)
+    except OrchestraError as error:
+        return values | {page.problem: said(str(error))}
+    return values | {page.current: trace.id, page.question: trace.task.question}
