@@ -8,7 +8,6 @@ from pathlib import Path
 from orchestra_app import config
 from orchestra_app.backends.base import Backend
 from orchestra_app.backends.baseline import BASELINES, baseline
-from orchestra_app.backends.openai import OpenAIBackend
 from orchestra_app.backends.prices import price_of
 from orchestra_app.backends.reach import obstacle
 from orchestra_app.backends.tokens import counter
@@ -76,6 +75,9 @@ class Parts:
                 case "simulated":
                     self._backends[kind] = SimulatedExperts()
                 case "openai":
+                    # Loaded only where it is used, since its client takes half a second to load.
+                    from orchestra_app.backends.openai import OpenAIBackend
+
                     self._backends[kind] = OpenAIBackend(config.key)
                 case "local":
                     raise ConfigError(

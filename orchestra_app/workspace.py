@@ -41,13 +41,12 @@ class PolicyEntry:
 class Workspace:
     """Everything that a face needs, opened once per process."""
 
-    def __init__(self, settings: Settings, store: Store, sandbox: Sandbox):
+    def __init__(self, settings: Settings, own: Catalog, store: Store, sandbox: Sandbox):
         self.settings = settings
         self.store = store
         self.sandbox = sandbox
         self.runs = Runs()
         self.ledger = Ledger(store, daily_cap=settings.daily_cap, visitor_cap=settings.visitor_cap)
-        own = load_catalog(settings.catalog)
         self._raw: dict[str, Catalog | None] = {**dict.fromkeys(bundled()), own.name: own}
         self.default_catalog = own.name
         self._parts: dict[str, Parts] = {}
@@ -56,8 +55,9 @@ class Workspace:
     async def open(cls, settings: Settings | None = None) -> Self:
         """Open the database and the sandbox that the settings name; raises ConfigError and StorageError."""
         settings = settings or load_settings()
+        own = load_catalog(settings.catalog)
         store = await asyncio.to_thread(Store.open, settings.database)
-        return cls(settings, store, open_sandbox(settings.home / "sandbox"))
+        return cls(settings, own, store, open_sandbox(settings.home / "sandbox"))
 
     async def aclose(self) -> None:
         """Stop every run, keep it, and close what was opened."""
@@ -70,6 +70,18 @@ class Workspace:
     def catalogs(self) -> list[str]:
         """Names of the catalogues that can be chosen, the default first."""
         return sorted(self._raw, key=lambda name: name != self.default_catalog)
+
+    def add_catalog(self, name_or_file: str) -> str:
+        """Return the name of a catalogue that can be chosen, or of the one in a TOML file, which joins them.
+
+        For what the owner of this process types, never for what comes from the page. Raises ConfigError.
+        """
+        if name_or_file not in self._raw:
+            catalog = load_catalog(name_or_file)
+            self._raw[catalog.name] = catalog
+            self._parts.pop(catalog.name, None)
+            return catalog.name
+        return name_or_file
 
     def parts(self, name: str | None = None) -> Parts:
         """Return what a catalogue is made of; raises ConfigError for an unknown name."""

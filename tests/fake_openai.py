@@ -50,6 +50,9 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         }
     },
 }
+FIVE_TURNS = "five-turns"
+"""A model that calls the tool `look` until there are five results, and then answers."""
+LOOK = {"id": "call_l", "type": "function", "function": {"name": "look", "arguments": '{"word": "tower"}'}}
 PIECE = 8
 """Characters of one streamed piece of text."""
 
@@ -65,6 +68,9 @@ class Server:
     def step(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return what to do with a request: the next step of its model's script."""
         model = body.get("model", "")
+        if model == FIVE_TURNS:
+            called = sum(message["role"] == "tool" for message in body["messages"])
+            return {"message": {"content": None, "tool_calls": [LOOK]}} if called < 5 else {}
         script = self.scripts.get(model)
         if script is None:
             return SCENARIOS.get(model, {})

@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from orchestra_app.core.catalog import Model
 
 PROBE_SECONDS = 1.5
@@ -33,6 +31,9 @@ async def _silent(url: str) -> str | None:
     at, reason = _known.get(url, (-KEPT_SECONDS, None))
     if time.monotonic() - at < KEPT_SECONDS:
         return reason
+    # Loaded only where a server is asked, since it takes a fifth of a second to load.
+    import aiohttp
+
     reason = None
     try:
         async with (

@@ -1,10 +1,14 @@
 """The `orchestra` command with its groups, and how errors become sentences and exit codes."""
 
 import asyncio
+import json
+import os
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
+from types import TracebackType
 from typing import Any
 
 import typer
@@ -12,12 +16,15 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from orchestra_app.config import load_settings, redact, start_logging
-from orchestra_app.core.errors import OrchestraError
+from orchestra_app.core.errors import ConfigError, OrchestraError
 from orchestra_app.workspace import Workspace
 
 BAD_INPUT = 2
 EXHAUSTED = 3
 FAILED = 4
+INTERRUPTED = 130
+NOBODY_READS = 141
+"""What a shell gives for a process that wrote into a closed pipe."""
 
 app = typer.Typer(
     name="orchestra",
@@ -28,6 +35,20 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows a question mark instead of failing.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
+    sys.excepthook = _redacted
+    app()
+
+
+def _redacted(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, where))))
 
 
 @asynccontextmanager
@@ -45,18 +66,28 @@ def command(work: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..
 
     @wraps(work)
     def run(*args: Any, **options: Any) -> None:
-        start_logging()
-        try:
-            code = asyncio.run(work(*args, **options))
-        except ValidationError as error:
-            code = complain(sentence(error))
-        except OrchestraError as error:
-            code = complain(str(error))
-        except KeyboardInterrupt:
-            code = 130
-        sys.exit(code or 0)
+        sys.exit(guarded(lambda: asyncio.run(work(*args, **options))))
 
     return run
+
+
+def guarded(work: Callable[[], int | None]) -> int:
+    """Return the exit code of `work`; what is expected to go wrong becomes one sentence and its code."""
+    start_logging()
+    try:
+        code = work() or 0
+        sys.stdout.flush()
+    except ValidationError as error:
+        return complain(sentence(error))
+    except OrchestraError as error:
+        return complain(str(error))
+    except BrokenPipeError:
+        # Python writes once more when it ends, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
 
 
 def complain(message: str) -> int:
@@ -70,3 +101,18 @@ def sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     return f"{name}: {first['msg'].removeprefix('Value error, ')}."
+
+
+def print_json(value: object) -> None:
+    """Print a JSON value on one line of standard output, in ASCII where nothing else can be written."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, ensure_ascii=not utf8, allow_nan=False)
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"Standard output cannot be written ({error.strerror}); send it elsewhere."
+        ) from None

@@ -1,22 +1,24 @@
 """`orchestra ask`: one question, live on the terminal or as JSON."""
 
-import json
-import sys
-from contextlib import aclosing, nullcontext
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager, nullcontext
 from typing import Annotated
 
 import typer
 from rich.live import Live
 
-from orchestra_app.cli.app import EXHAUSTED, FAILED, app, command, console, opened
-from orchestra_app.cli.view import draw
-from orchestra_app.core.errors import ConfigError
-from orchestra_app.core.task import Budget, Preference
+from orchestra_app.cli import options
+from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, app, command, console, opened, print_json
+from orchestra_app.cli.view import draw, draw_end
+from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.trace import Trace
-from orchestra_app.orchestrator.loop import Options
+from orchestra_app.orchestrator.loop import Options, Orchestrator
+from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.workspace import Workspace
 
-CODES = {"answered": 0, "exhausted": EXHAUSTED}
+CODES = {"answered": 0, "exhausted": EXHAUSTED, "stopped": INTERRUPTED}
 
 
 @app.command()
@@ -30,11 +32,11 @@ async def ask(
         list[str] | None, typer.Option(help="A tool, source, model or alias, or vendor:NAME.")
     ] = None,
     soft: Annotated[bool, typer.Option("--soft", help="A slider at 0 discourages only.")] = False,
-    cheapness: Annotated[float, typer.Option(help="How much cheapness matters, 0..1.")] = 0.25,
-    speed: Annotated[float, typer.Option(help="How much speed matters, 0..1.")] = 0.25,
+    cheapness: Annotated[str, typer.Option(help="How much cheapness matters, 0..1.")] = "0.25",
+    speed: Annotated[str, typer.Option(help="How much speed matters, 0..1.")] = "0.25",
     budget_cost: Annotated[str, typer.Option(help="USD at most, or none.")] = "0.10",
     budget_seconds: Annotated[str, typer.Option(help="Seconds at most, or none.")] = "120",
-    budget_turns: Annotated[int, typer.Option(help="Turns of the policy at most.")] = 20,
+    budget_turns: Annotated[int, typer.Option(min=1, max=200, help="Turns of the policy at most.")] = 20,
     policy: Annotated[str | None, typer.Option(help="Which policy conducts.")] = None,
     catalog: Annotated[str | None, typer.Option(help="A catalogue's name or TOML file.")] = None,
     seed: Annotated[int, typer.Option(help="Makes a rehearsal repeatable.")] = 0,
@@ -42,58 +44,73 @@ async def ask(
         bool, typer.Option("--json", help="Print the trace as JSON and nothing else.")
     ] = False,
 ) -> int:
-    """Ask a question. Exit code 0 answered, 2 bad input, 3 budget exhausted, 4 failed."""
+    """Ask a question. Exit code 0 answered, 2 bad input, 3 budget exhausted, 4 failed, 130 stopped."""
     async with opened() as workspace:
+        name = workspace.add_catalog(catalog) if catalog else workspace.default_catalog
+        known = workspace.catalog(name)
         preference = Preference(
-            weights=weights(prefer or [], workspace, catalog),
-            excluded=tuple(exclude or ()),
-            cost=cheapness,
-            latency=speed,
+            weights=options.weights(prefer or (), known),
+            excluded=options.exclusions(exclude or (), known),
+            cost=options.slider("--cheapness", cheapness),
+            latency=options.slider("--speed", speed),
             soft=soft,
         )
         budget = Budget(
-            cost=amount("--budget-cost", budget_cost),
-            seconds=amount("--budget-seconds", budget_seconds),
+            cost=options.limit("--budget-cost", budget_cost, "USD", zero=True),
+            seconds=options.limit("--budget-seconds", budget_seconds, "seconds"),
             turns=budget_turns,
         )
-        text = sys.stdin.read() if question == "-" else question
         fields = {"preference": preference, "budget": budget, "source": "cli"}
-        task = workspace.task(text, catalog, **fields)
-        orchestrator = await workspace.orchestrator(catalog, policy)
-        trace: Trace | None = None
-        with nullcontext() if as_json else Live(console=console, refresh_per_second=8) as live:
-            async with aclosing(workspace.rollout(orchestrator, task, Options(seed=seed))) as rollout:
-                async for _, current in rollout:
-                    trace = current
-                    if live:
-                        live.update(draw(current))
-        if trace is None:
-            return FAILED
-        if as_json:
-            sys.stdout.write(json.dumps(trace.export(), ensure_ascii=False) + "\n")
-        return CODES.get(trace.status, FAILED)
+        task = workspace.task(options.question(question), name, **fields)
+        orchestrator = await workspace.orchestrator(name, policy)
+        trace = await _watched(workspace, orchestrator, task, seed=seed, live=not as_json)
+    if as_json:
+        print_json(trace.export())
+    else:
+        console.print(draw_end(trace))
+    return CODES.get(trace.status, FAILED)
 
 
-def weights(texts: list[str], workspace: Workspace, catalog: str | None) -> dict[str, float]:
-    """Return sliders from NAME=VALUE texts; raises ConfigError for what is not one."""
-    known = workspace.catalog(catalog).sliders
-    found = {}
-    for text in texts:
-        name, separator, value = text.rpartition("=")
-        if not separator or name not in known:
-            raise ConfigError(f"--prefer {text!r} is not NAME=VALUE with a NAME of: {', '.join(known)}.")
-        found[name] = number("--prefer", value)
-    return found
+async def _watched(
+    workspace: Workspace, orchestrator: Orchestrator, task: Task, *, seed: int, live: bool
+) -> Trace:
+    """Run the task to its end, drawn as it goes where a person watches, and return the trace."""
+    chosen = Options(seed=seed)
+    shown = Live(console=console, refresh_per_second=8) if live and console.is_terminal else nullcontext()
+    trace = None
+    with _signals(chosen.stop), shown as drawing:
+        async with aclosing(workspace.rollout(orchestrator, task, chosen)) as rollout:
+            async for _, trace in rollout:
+                if drawing:
+                    drawing.update(draw(trace))
+    assert trace is not None, "a rollout has at least its first event"
+    if live and not console.is_terminal:
+        console.print(draw(trace))
+    return trace
 
 
-def amount(option: str, text: str) -> float | None:
-    """Return a limit, or None for `none`."""
-    return None if text.strip().lower() in ("none", "unlimited") else number(option, text)
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """Let Ctrl-C and a polite kill stop the run, so that it is settled and kept; a second one ends it."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
+    def restore() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
-def number(option: str, text: str) -> float:
-    """Return the number that an option was given; raises ConfigError for anything else."""
+    def halt() -> None:
+        restore()
+        stop.set()
+
     try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{option} needs a number, not {text!r}.") from None
+        for number in numbers:
+            loop.add_signal_handler(number, halt)
+    except (NotImplementedError, RuntimeError, ValueError):
+        # Windows has none, and only the main thread may have them.
+        yield
+        return
+    try:
+        yield
+    finally:
+        restore()

@@ -8,6 +8,7 @@ import typer
 
 from orchestra_app import catalogs
 from orchestra_app.cli.app import BAD_INPUT, app, command, console, errors
+from orchestra_app.core.errors import ConfigError
 
 catalog = typer.Typer(help="Check and import catalogues.", no_args_is_help=True)
 app.add_typer(catalog, name="catalog")
@@ -16,12 +17,12 @@ app.add_typer(catalog, name="catalog")
 @catalog.command()
 @command
 async def check(file: Annotated[str, typer.Argument(help="A TOML file, or a bundled name.")]) -> int:
-    """Say what is wrong with a catalogue, by line and key."""
+    """Say what is wrong with a catalogue, by line and key. Exit code 0 where it can be used, 2 where not."""
     problems = catalogs.check(file)
     for problem in problems:
         errors.print(problem, markup=False, soft_wrap=True)
     if not problems:
-        console.print(f"{file} is a catalogue.", markup=False)
+        console.print(f"{file} is a catalogue.", markup=False, soft_wrap=True)
     return BAD_INPUT if problems else 0
 
 
@@ -29,14 +30,28 @@ async def check(file: Annotated[str, typer.Argument(help="A TOML file, or a bund
 @command
 async def import_(
     file: Annotated[Path, typer.Argument(help="tools.json of ToolOrchestra.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; standard output if left out.")] = None,
-) -> int:
-    """Make a catalogue in TOML from the reference's tools.json."""
-    text, notes = catalogs.import_tools(file)
+    out: Annotated[
+        Path | None, typer.Option(help="A file that is not there yet; standard output if left out.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help='A JSON file {"alias": "model id"} for aliases of your own.')
+    ] = None,
+) -> None:
+    """Make a catalogue in TOML from the reference's tools.json; what was assumed goes to standard error."""
+    text, notes = catalogs.import_tools(file, mapping)
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        _write(out, text)
     for note in notes:
         errors.print(note, markup=False, soft_wrap=True)
-    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path} is there already; name another file, or delete this one.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror}); name another file.") from None

@@ -10,8 +10,9 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from orchestra_app.cli.app import app, command, console, opened
-from orchestra_app.core.errors import OrchestraError
+from orchestra_app.cli.app import BAD_INPUT, app, command, console
+from orchestra_app.config import load_settings
+from orchestra_app.core.errors import OrchestraError, StorageError
 from orchestra_app.workspace import Workspace
 
 State = Literal["works", "simulated", "optional", "broken"]
@@ -22,7 +23,6 @@ PACKAGES = {
     "vllm": "serves models on a GPU: pip install 'orchestra-app[gpu]'",
     "psycopg": "reaches PostgreSQL: pip install 'orchestra-app[postgres]'",
 }
-BROKEN = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +37,50 @@ class Finding:
 @app.command()
 @command
 async def doctor() -> int:
-    """Explain what works here. Exit code 0 where only optional parts are missing."""
+    """Explain what works here. Exit code 0 where only optional parts are missing, 2 where one is broken."""
     table = Table(box=None, header_style="dim")
     for name in ("part", "state", ""):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     broken = False
-    async with opened() as workspace:
-        async for finding in examine(workspace):
-            broken = broken or finding.state == "broken"
-            style = STYLES[finding.state]
-            table.add_row(Text(finding.part), Text(finding.state, style=style), Text(finding.sentence))
+    async for finding in examine():
+        broken = broken or finding.state == "broken"
+        style = STYLES[finding.state]
+        table.add_row(Text(finding.part), Text(finding.state, style=style), Text(finding.sentence))
     console.print(table)
-    return BROKEN if broken else 0
+    return BAD_INPUT if broken else 0
 
 
-async def examine(workspace: Workspace) -> AsyncIterator[Finding]:
-    """Yield what is found, part by part."""
+async def examine() -> AsyncIterator[Finding]:
+    """Yield what is found, part by part; what cannot be opened is a finding too."""
     yield Finding(
         "python", "works", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     )
-    yield Finding("data folder", "works", str(workspace.settings.home))
-    yield Finding("database", "works", workspace.store.place)
-    yield await _sandbox(workspace)
-    for name in workspace.catalogs:
-        async for finding in _catalog(workspace, name):
-            yield finding
+    settings = load_settings()
+    yield Finding("data folder", "works", str(settings.home))
+    try:
+        workspace = await Workspace.open(settings)
+    except OrchestraError as error:
+        part = "database" if isinstance(error, StorageError) else "catalogue"
+        yield Finding(part, "broken", str(error))
+    else:
+        try:
+            async for finding in _opened(workspace):
+                yield finding
+        finally:
+            await workspace.aclose()
     for name, use in PACKAGES.items():
         there = find_spec(name) is not None
         yield Finding(name, "works" if there else "optional", use if not there else "installed")
     gpu = shutil.which("nvidia-smi")
     yield Finding("gpu", "works" if gpu else "optional", gpu or "none seen; experts can run elsewhere")
+
+
+async def _opened(workspace: Workspace) -> AsyncIterator[Finding]:
+    yield Finding("database", "works", workspace.store.place)
+    yield await _sandbox(workspace)
+    for name in workspace.catalogs:
+        async for finding in _catalog(workspace, name):
+            yield finding
 
 
 async def _sandbox(workspace: Workspace) -> Finding:

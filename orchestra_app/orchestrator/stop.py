@@ -16,12 +16,14 @@ class Stop:
 
     def __init__(self) -> None:
         self._set = False
+        self._cancelled = False
         self._under_way: asyncio.Task[Any] | None = None
 
     def set(self) -> None:
         """Stop the run: cancel what is under way and let nothing new start."""
         self._set = True
-        if self._under_way is not None:
+        if self._under_way is not None and not self._cancelled:
+            self._cancelled = True
             self._under_way.cancel()
 
     @property
@@ -33,16 +35,12 @@ class Stop:
         if self._set:
             work.close()
             raise Stopped
-        self._under_way = asyncio.ensure_future(work)
+        # As asyncio.timeout does, the task that waits here is cancelled: a task for each call would cost more.
+        self._under_way = task = asyncio.current_task()
         try:
-            return await self._under_way
+            return await work
         except asyncio.CancelledError:
-            under_way = self._under_way
-            if not under_way.done():
-                under_way.cancel()
-                await asyncio.gather(under_way, return_exceptions=True)
-            current = asyncio.current_task()
-            if self._set and not (current and current.cancelling()):
+            if self._cancelled and task is not None and task.uncancel() == 0:
                 raise Stopped from None
             raise
         finally:

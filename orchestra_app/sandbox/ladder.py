@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import platform
 import sys
 from pathlib import Path
@@ -45,14 +46,13 @@ def landlock_obstacle() -> str | None:
     return None if landlock.version() else "This kernel has no Landlock, or the container forbids it."
 
 
-def _start() -> Process | None:
-    return None if landlock_obstacle() else Process()
-
-
 def start_early() -> None:
     """Start the zygote now, in the background, so that the first run need not wait for its libraries."""
-    if not _early and (process := _start()):
-        _early.append(process)
+    if _early or landlock_obstacle():
+        return
+    # What is missing is said by the first run, to whoever asked for it.
+    with contextlib.suppress(ToolError):
+        _early.append(Process())
         atexit.register(_end_early)
 
 

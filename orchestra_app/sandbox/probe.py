@@ -17,13 +17,13 @@ _WORKS = {
     "deno": "print(42)",
 }
 
-# Each prints "open" where the attack succeeds; CANARY, PARENT and PORT are put in front.
+# Each prints "open" where the attack succeeds; CANARY, PARENT and SERVER are put in front.
 _ATTACKS = {
     "files can be read": "open(CANARY).read(); print('open')",
     "files can be read by JavaScript": "import js; js.Deno.readTextFileSync(CANARY); print('open')",
     "files can be written": "open(CANARY, 'a'); print('open')",
     "environments of other processes can be read": "open(f'/proc/{PARENT}/environ').read(); print('open')",
-    "the network can be used": "import socket; socket.create_connection(('127.0.0.1', PORT), 1); print('open')",
+    "the network can be used": "import socket; socket.create_connection(SERVER, 1); print('open')",
     "processes can be started": "import os; os.fork(); print('open')",
     "other processes can be signalled": "import os; os.kill(PARENT, 0); print('open')",
     "memory is not bounded": "bytearray(3 << 30); print('open')",
@@ -79,7 +79,7 @@ async def _attack(sandbox: Sandbox) -> str | None:
         canary = Path(folder, "canary")
         canary.write_text("canary", "utf-8")
         canary.chmod(0o666)
-        before = f"CANARY, PARENT, PORT = {str(canary)!r}, {os.getpid()}, {server.getsockname()[1]}\n"
+        before = f"CANARY, PARENT, SERVER = {str(canary)!r}, {os.getpid()}, {server.getsockname()}\n"
         works, endless, *attacked = await asyncio.gather(
             sandbox.run(_WORKS[sandbox.rung]),
             sandbox.run(_ENDLESS, seconds=0.05),

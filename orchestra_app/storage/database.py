@@ -34,8 +34,11 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection for reading one consistent state; raises StorageError."""
-        with self.speaking(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.speaking(), self.engine.connect() as connection:
+            if self.path is None:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -177,7 +180,9 @@ def explain(error: Exception, place: str) -> StorageError:
 
 def is_about_rows(error: Exception) -> bool:
     """Return whether the rows themselves were refused, not the database or its connection."""
-    return _code(_cause(error)).startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "22", "23"))
+    if isinstance(error, ValueError | RecursionError):
+        return True
+    return _code(_cause(error)).startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "22", "23", "54"))
 
 
 def _cause(error: Exception) -> BaseException:

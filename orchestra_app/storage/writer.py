@@ -15,13 +15,18 @@ from orchestra_app.core.events import Event, RolloutFinished, RolloutStarted
 from orchestra_app.core.trace import Trace, Turn
 from orchestra_app.storage.database import Database, explain, is_about_rows
 from orchestra_app.storage.process import current
-from orchestra_app.storage.rows import OfferPacker, changing_columns, dump, event_row, started_columns
+from orchestra_app.storage.rows import OfferPacker, changing_columns, dump_turn, event_row, started_columns
 from orchestra_app.storage.statements import statements
 
 LINGER = 0.04
 """Seconds that an event of a running trace waits for others before it is written."""
 HEARTBEAT = 5.0
 """Seconds between the signs of life of running traces."""
+
+_ODD = (
+    "Trace {id} cannot be kept: one with this id is there already, or it has values that no database takes."
+)
+_BROKEN = "Traces are no longer saved because of an unexpected error; restart Orchestra."
 
 
 @dataclass(eq=False)
@@ -119,9 +124,9 @@ class Writer:
             while self._step():
                 pass
         except BaseException:
-            self._fail(
-                [*self._waiting, *self._running], StorageError("Traces are not saved; restart Orchestra.")
-            )
+            with self._wake:
+                self._closed = True
+                self._fail([*self._waiting, *self._running], StorageError(_BROKEN))
             raise
 
     def _step(self) -> bool:
@@ -134,8 +139,11 @@ class Writer:
             jobs = [self._take(draft) for draft in list(self._waiting) if self._due(draft, now)]
             beating = [draft for draft in self._running if draft.kept] if now >= self._next_beat else []
             going_on = not self._closed or bool(self._waiting)
-        if jobs:
-            self._write(jobs)
+        for job in jobs:
+            if job.draft.error is not None:
+                # Turns of it are lost already: what came since must not make it look whole.
+                self._fail([job.draft], job.draft.error)
+        self._write([job for job in jobs if job.draft.error is None])
         if now >= self._next_beat:
             self._beat(beating)
             self._next_beat = now + self._heartbeat
@@ -158,21 +166,23 @@ class Writer:
         return Job(draft, trace, turns, draft.finish)
 
     def _write(self, jobs: list[Job]) -> None:
+        if not jobs:
+            return
         try:
             self._commit(jobs)
-        except self._database.errors as error:
-            if not is_about_rows(error):
-                self._fail([job.draft for job in jobs], explain(error, self._database.place))
-            elif len(jobs) == 1:
-                said = (
-                    f"A trace with the id {jobs[0].trace.id} is there already; give the new one another id."
-                )
-                self._fail([jobs[0].draft], StorageError(said))
-            else:
+        except (ValueError, RecursionError, *self._database.errors) as error:
+            if len(jobs) > 1 and is_about_rows(error):
                 # One bad trace must not take the others of its commit down.
                 for job in jobs:
                     self._write([job])
+                return
+            said = _ODD.format(id=jobs[0].trace.id) if is_about_rows(error) else None
+            failure = StorageError(said) if said else explain(error, self._database.place)
+            self._fail([job.draft for job in jobs], failure)
             return
+        except BaseException:
+            self._fail([job.draft for job in jobs], StorageError(_BROKEN))
+            raise
         for job in jobs:
             job.draft.kept = True
         _tell([job.draft for job in jobs if job.finish], None)
@@ -190,19 +200,20 @@ class Writer:
                 events.append(event_row(job.trace.id, job.finish))
             for number, turn in job.turns.items():
                 offered, texts = self._packer.pack(turn.offered)
-                body = dump(turn, {"offered"})
+                body = dump_turn(turn)
                 turns.append({"trace_id": job.trace.id, "number": number, "offered": offered, "body": body})
                 schemas.update(texts)
         new = [{"hash": key, "body": body} for key, body in schemas.items() if key not in self._packer.kept]
         sql = self._statements
+        work = (
+            (sql.put_schema, new),
+            (sql.insert_trace, inserts),
+            (sql.update_trace, updates),
+            (sql.put_event, events),
+            (sql.put_turn, turns),
+        )
         with self._database.bulk(durable=any(job.finish for job in jobs)) as cursor:
-            for statement, rows in (
-                (sql.put_schema, new),
-                (sql.insert_trace, inserts),
-                (sql.update_trace, updates),
-                (sql.put_event, events),
-                (sql.put_turn, turns),
-            ):
+            for statement, rows in work:
                 if rows:
                     cursor.executemany(statement, rows)
         self._packer.kept.update(schemas)

@@ -10,7 +10,6 @@ from orchestra_app.sandbox.base import Sandbox
 from orchestra_app.tools.base import Tool, Toolbox
 from orchestra_app.tools.chat_tools import AskExpert, ChatPython, ChatSearch
 from orchestra_app.tools.expert import AnswerTool, ReasonTool
-from orchestra_app.tools.local_index import LocalIndex
 from orchestra_app.tools.python import works
 from orchestra_app.tools.roster import Experts
 from orchestra_app.tools.search import Finder, SearchTool
@@ -53,6 +52,9 @@ def open_finders(
     bundled: the corpus that the folder `rehearsal` stands for. keys: the environment. cache: where the
     indexes of folders are kept.
     """
+    # Loaded only where something is searched, since numpy and the index take a tenth of a second to load.
+    from orchestra_app.tools.local_index import LocalIndex
+
     found: dict[str, Finder] = {}
     for name, source in catalog.sources.items():
         if obstacle(source, keys):

@@ -1,23 +1,20 @@
 """The aliases of a tool whose aliases are models: their names, prices and limits, and how they are asked."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestra_app.backends.base import TEMPLATE_TOKENS, Backend, Request, State
 from orchestra_app.backends.prices import price_of
 from orchestra_app.core.catalog import Catalog, Choice, Model, ToolKind, ToolSpec
-from orchestra_app.core.errors import BudgetError, ToolError
-from orchestra_app.core.message import Message, Reply
+from orchestra_app.core.errors import ToolError
+from orchestra_app.core.message import Reply
 from orchestra_app.core.purse import Purse
-from orchestra_app.core.text import BYTES_PER_TOKEN, TokenCounter, byte_length
+from orchestra_app.core.text import byte_length
 from orchestra_app.core.usage import Price
 from orchestra_app.tools.base import Floor
 from orchestra_app.tools.context import ContextSizes, Limits, pack_context
 from orchestra_app.tools.prompts import expert_messages
-
-SHORT_CONTEXT = 3_000
-"""Bytes of context with which a final answer is still worth taking where money is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +128,6 @@ def least(
     if price is None:
         return Floor(None, choice.latency + seconds)
     prompt = expert.fixed + sizes.size(state, question, expert.limits)
-    if expert.kind == "answer":
-        prompt = min(prompt, expert.fixed + byte_length(question) + SHORT_CONTEXT)
     output = min(choice.min_output, expert.max_output)
     cost = (prompt * price.highest_input + output * price.output) / 1e6
     return Floor(cost + fee, choice.latency + seconds)
@@ -147,10 +142,11 @@ async def ask(expert: Expert, state: State, purse: Purse, *, experts: Experts, q
             f"The question is too long for {expert.alias}, which reads {model.context} tokens; "
             "choose a model with a longer context."
         )
+    context = pack_context(question, state.documents, state.executions, expert.limits, counter)
     request = Request(
         name=choice.model,
         model=model,
-        messages=_messages(expert, state, question, expert.limits, counter),
+        messages=expert_messages(expert.kind, question, context, boxed=choice.boxed),
         state=state,
         kind="search" if expert.kind == "search" else "expert",
         max_output=expert.max_output,
@@ -160,36 +156,7 @@ async def ask(expert: Expert, state: State, purse: Purse, *, experts: Experts, q
         role=expert.kind,
         alias=expert.alias,
     )
-    backend = experts.backends(choice.model)
-    try:
-        return await backend.complete(request, purse)
-    except BudgetError as error:
-        limits = _affordable(expert, question, output, error)
-        if limits is None:
-            raise
-    # An answer from the end of the context is better than none.
-    messages = _messages(expert, state, question, limits, counter)
-    return await backend.complete(replace(request, messages=messages), purse)
-
-
-def _messages(
-    expert: Expert, state: State, question: str, limits: Limits, counter: TokenCounter
-) -> tuple[Message, ...]:
-    context = pack_context(question, state.documents, state.executions, limits, counter)
-    return expert_messages(expert.kind, question, context, boxed=expert.choice.boxed)
-
-
-def _affordable(expert: Expert, question: str, output: int, error: BudgetError) -> Limits | None:
-    """Return limits under which the money left buys a final answer; None where it buys none."""
-    price = expert.price
-    if expert.kind != "answer" or error.left is None or price is None or price.highest_input == 0:
-        return None
-    tokens = (error.left * 1e6 - output * price.output) / price.highest_input
-    room = int(tokens) - expert.fixed - byte_length(question)
-    if room < 0:
-        return None
-    context = -(-byte_length(question) // BYTES_PER_TOKEN) + room // BYTES_PER_TOKEN
-    return expert.limits._replace(context=min(context, expert.limits.context))
+    return await experts.backends(choice.model).complete(request, purse)
 
 
 def describe(experts: Mapping[str, Expert]) -> str:

@@ -1,5 +1,6 @@
 """The live view: one `gr.HTML` with a static template whose own script draws the snapshots of `graph.score`."""
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,19 @@ def score_view(value: dict[str, Any] | None = None, *, elem_id: str = "live", **
         value,  # pyright: ignore[reportArgumentType]
         elem_id=elem_id,
         html_template=_read("view.html"),
-        css_template=_read("view.css"),
-        js_on_load="\n".join(map(_read, ("words.js", "layout.js", "view.js"))),
+        js_on_load=_script(),
         apply_default_css=False,
-        texts=TEXTS,
         **options,
     )
 
 
 @cache
+def _script() -> str:
+    # A `css_template` or a prop would be evaluated anew with every snapshot, and the page's styles with it.
+    constants = {"TEXTS": TEXTS, "SHEET": _read("view.css")}
+    lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
+    return "\n".join([*lines, *map(_read, ("words.js", "layout.js", "view.js"))])
+
+
 def _read(name: str) -> str:
     return (Path(__file__).parent / "score" / name).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from orchestra_app.core.trace import Trace
 from orchestra_app.core.usage import Price
 from orchestra_app.ui.bill import Row, bill
-from orchestra_app.ui.markup import dollars, tag
+from orchestra_app.ui.markup import dollars, seconds, tag
 
 Texts = Mapping[str, str]
 COLUMNS = ("who", "uses", "tokens_in", "tokens_out", "price", "amount")
@@ -51,7 +51,7 @@ def _row(row: Row, texts: Texts) -> Markup:
     used = row.usage
     tokens = [f"{used.input_tokens:,}", f"{used.output_tokens:,}"]
     if not used.input_tokens and not used.output_tokens:
-        tokens = [_units(used.units), ""]
+        tokens = [seconds(used.units), ""] if row.kind == "python" else ["–", ""]
     amount = ("≈ " if row.estimated else "") + dollars(row.cost, 6)
     return tag(
         "tr",
@@ -78,10 +78,6 @@ def rates(price: Price | None, texts: Texts) -> str:
 
 def _source(price: Price) -> str:
     return ", ".join(part for part in (price.source, price.date) if part)
-
-
-def _units(units: float) -> str:
-    return f"{units:g}" if units == int(units) else f"{units:.2f}"
 
 
 def _note(rows: tuple[Row, ...], texts: Texts) -> Markup | None:

@@ -116,6 +116,7 @@ def _verdict(prefix: str) -> tuple[dict[str, gr.Button], gr.Textbox, gr.HTML, gr
             max_lines=1,
             max_length=20_000,
             min_width=180,
+            interactive=True,
             elem_id=f"{prefix}gold",
             html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.task import MAX_QUESTION, Budget, Preference
+from orchestra_app.core.task import MAX_QUESTION, NEUTRAL, Budget, Preference
 
 MAX_TURNS = 200
 MAX_COST = 1_000.0
@@ -34,7 +34,7 @@ class Wish:
     def preference(self) -> Preference:
         """The sliders; only after `problems` found nothing."""
         return Preference(
-            weights={name: float(value) for name, value in self.weights.items()},
+            weights={name: float(value) for name, value in self.weights.items() if value != NEUTRAL},
             excluded=tuple(self.excluded or ()),
             cost=float(self.cost),
             latency=float(self.latency),

@@ -17,8 +17,9 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / 
 
 import gradio as gr
 from concert import events, launched, snapshots
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from orchestra_app.core.events import RolloutStarted
 from orchestra_app.ui.live import score_view
 
 CHROMIUM = "/usr/bin/chromium"
@@ -31,6 +32,8 @@ FLAGS = [
 ]
 PAUSE = 0.15
 PAGES = 8
+EVENTS = list(events())
+SPEED = max(event.at for event in EVENTS if not isinstance(event, RolloutStarted)) / (PAUSE * len(EVENTS))
 CLOCK = """
 window.times ??= [];
 watch('value', () => {
@@ -48,7 +51,8 @@ watch('value', () => {
 
 def stage(kind: str) -> gr.Blocks:
     async def play() -> AsyncIterator[dict[str, Any]]:
-        shots = list(snapshots(events(str(time.monotonic())), speed=1.0))
+        # The clock of the view runs as fast as the events come, as in a rehearsal that is played.
+        shots = list(snapshots(events(str(time.monotonic())), speed=SPEED))
         for shot in shots:
             full = shot if kind == "score" else {"n": len(shot["notes"])}
             yield full | {"sent": time.time() * 1000}
@@ -68,13 +72,14 @@ def stage(kind: str) -> gr.Blocks:
     return page
 
 
-def opened(browser: Browser, url: str) -> tuple[Page, list[int]]:
-    """Return a page that is ready to play, and the list in which the bytes of its event stream collect."""
+def opened(browser: Browser, url: str) -> tuple[Page, CDPSession, list[int]]:
+    """Return a page that is ready to play, its debugger, and the list in which the bytes of its events collect."""
     page = browser.new_page()
     sizes: list[int] = []
     streams: set[str] = set()
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
+    network.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def on_request(sent: dict[str, Any]) -> None:
         if "/queue/data" in sent["request"]["url"]:
@@ -89,37 +94,53 @@ def opened(browser: Browser, url: str) -> tuple[Page, list[int]]:
     page.goto(url)
     page.wait_for_selector("#play")
     page.wait_for_function("window.times")
-    return page, sizes
+    return page, network, sizes
+
+
+def busy(debugger: CDPSession) -> float:
+    """Return the milliseconds of processor time that the page's main thread has used."""
+    metrics = debugger.send("Performance.getMetrics")["metrics"]
+    return 1000 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
 
 def measure(browser: Browser, kind: str, count: int) -> dict[str, float]:
     page = stage(kind)
     url = launched(page)
     opens = [opened(browser, url) for _ in range(count)]
-    for each, _ in opens:
+    for each, _, _ in opens:
+        each.wait_for_timeout(500)
+    before = [busy(debugger) for _, debugger, _ in opens]
+    for each, _, _ in opens:
         each.click("#play")
+    opens[0][0].wait_for_timeout(PAUSE * 1000 * (len(EVENTS) + 6))
+    after = [busy(debugger) for _, debugger, _ in opens]
     times: list[list[float]] = []
     missed = 0
-    expected = len(list(events()))
-    for each, _ in opens:
-        each.wait_for_timeout(PAUSE * 1000 * (expected + 4) / (1 if each is opens[0][0] else 10))
+    for each, _, _ in opens:
         got = each.evaluate("times.filter(([sent]) => sent)")
-        missed += expected - len({sent for sent, *_ in got})
+        missed += len(EVENTS) - len({sent for sent, *_ in got})
         times += got
-    for each, _ in opens:
         each.close()
     page.close(verbose=False)
     cuts = quantiles([latency for _, latency, _ in times], n=20)
     draws = quantiles([drawn for *_, drawn in times], n=20)
-    size = sum(sum(sizes) for _, sizes in opens) / count / expected
-    return {"p50": cuts[9], "p95": cuts[18], "draw p95": draws[18], "bytes": size, "missed": missed}
+    return {
+        "p50": cuts[9],
+        "p95": cuts[18],
+        "draw p50": draws[9],
+        "draw p95": draws[18],
+        "cpu": (sum(after) - sum(before)) / count / len(EVENTS),
+        "bytes": sum(sum(sizes) for *_, sizes in opens) / count / len(EVENTS),
+        "missed": missed,
+    }
 
 
 def report(name: str, found: dict[str, float], echo: dict[str, float]) -> None:
     ratio = found["p50"] / echo["p50"]
     print(
         f"{name:>16}: p50 {found['p50']:5.1f} ms ({ratio:4.2f} × echo), p95 {found['p95']:5.1f} ms, "
-        f"drawing p95 {found['draw p95']:4.2f} ms, {found['bytes']:5.0f} bytes an event, {found['missed']:.0f} missed"
+        f"drawing p50 {found['draw p50']:4.2f} ms, p95 {found['draw p95']:4.2f} ms, "
+        f"{found['cpu']:4.1f} ms of processor an event, {found['bytes']:5.0f} bytes, {found['missed']:.0f} missed"
     )
 
 

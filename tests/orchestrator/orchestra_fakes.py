@@ -9,13 +9,14 @@ from typing import Any
 from orchestra_app.backends.base import Backend, State
 from orchestra_app.backends.scripted import Script, Scripted
 from orchestra_app.core.catalog import Catalog, Choice, Model, ToolSpec
+from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document, Execution, ToolCall, ToolResult
 from orchestra_app.core.purse import Purse, Use
 from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.text import byte_length
 from orchestra_app.core.trace import Trace, alias_of
 from orchestra_app.core.usage import Price, Usage
-from orchestra_app.orchestrator.ledger import Ledger
+from orchestra_app.orchestrator.ledger import Ledger, RunPurse
 from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.tools.base import Floor, Toolbox
@@ -160,8 +161,10 @@ class FakeTool:
             await (self.stall.wait() if self.stall else asyncio.sleep(0))
             outcome = self.behave(call, state)
             usage = self.usage(reservation.granted)
+            latency = self.catalog.tools[self.name].choices[alias or ""].latency
+            if reservation.seconds is not None and latency > reservation.seconds:
+                latency, outcome = reservation.seconds, ToolError(f"{alias} was too late.")
             if usage is not None:
-                latency = self.catalog.tools[self.name].choices[alias or ""].latency
                 usage = usage.model_copy(update={"seconds": latency})
             if isinstance(outcome, Exception):
                 raise outcome
@@ -179,6 +182,18 @@ class FakeTool:
         return ToolResult(call_id=call.id, executions=(Execution(code="print(6)", stdout="6\n", status=0),))
 
 
+class OpenLedger(Ledger):
+    """Keeps the purses that it opened."""
+
+    def __init__(self) -> None:
+        super().__init__(Memory())
+        self.purses: list[RunPurse] = []
+
+    def open(self, *arguments: Any, **more: Any) -> RunPurse:
+        self.purses.append(super().open(*arguments, **more))
+        return self.purses[-1]
+
+
 @dataclass
 class World:
     """An orchestrator over fakes, and what was asked of them."""
@@ -186,7 +201,7 @@ class World:
     orchestrator: Orchestrator
     backend: Scripted
     tools: dict[str, FakeTool]
-    memory: Memory
+    ledger: OpenLedger
 
     @property
     def called(self) -> list[str | None]:
@@ -197,10 +212,10 @@ def make_world(script: Script, *, only: tuple[str, ...] = (), simulated: bool = 
     catalog = make_catalog(simulated=simulated, only=only)
     tools = {name: FakeTool(name, catalog) for name in catalog.tools}
     backend = Scripted(script, simulated=simulated)
-    memory = Memory()
+    ledger = OpenLedger()
     made = make_policy(backend, catalog, **policy)
-    orchestrator = Orchestrator(catalog, Toolbox(list(tools.values())), made, Ledger(memory))
-    return World(orchestrator, backend, tools, memory)
+    orchestrator = Orchestrator(catalog, Toolbox(list(tools.values())), made, ledger)
+    return World(orchestrator, backend, tools, ledger)
 
 
 def make_policy(backend: Backend, catalog: Catalog, **fields: Any) -> Policy:

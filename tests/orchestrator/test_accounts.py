@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import Memory
 
@@ -36,6 +36,7 @@ async def spend(
     return purse.settle(await purse.reserve(fee(usd)), Usage(units=usd if used is None else used)).cost
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e308))
 def test_pico_dollars_are_rounded_up_and_never_overflow(usd: float):
     amount = pico(usd)
@@ -47,6 +48,7 @@ def test_pico_dollars_are_rounded_up_and_never_overflow(usd: float):
 AMOUNTS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 600)), max_size=30)
 
 
+@settings(deadline=None)
 @given(AMOUNTS, st.integers(0, 1000), st.booleans())
 def test_an_account_gives_out_its_cap_at_most_and_all_of_it_if_asked(steps, cap: int, day: bool):
     """Each step wants an amount and then settles it with a figure that may be higher."""
@@ -71,6 +73,7 @@ def test_an_account_gives_out_its_cap_at_most_and_all_of_it_if_asked(steps, cap:
     asyncio.run(main())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 300), st.integers(0, 300)), max_size=40))
 def test_ledgers_on_one_database_share_the_cap_and_book_what_was_spent(steps):
     """Three processes, of which the last is killed: what it had leased stays booked."""

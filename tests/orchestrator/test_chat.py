@@ -73,6 +73,7 @@ TURNS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(TURNS)
 def test_the_conversation_only_grows_at_its_end(parts):
     turns = [
@@ -87,6 +88,7 @@ def test_the_conversation_only_grows_at_its_end(parts):
         before = now
 
 
+@settings(deadline=None)
 @given(TURNS, SENTENCES)
 def test_the_latest_wishes_are_the_last_that_are_said(parts, sentence: str):
     turns = [
@@ -119,7 +121,7 @@ def test_a_result_shorter_than_the_remark_is_not_left_out():
     assert [m.content for m in said(turns, room=100) if m.role == "tool"] == ["7", CUT]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 4000), max_size=6), st.integers(0, 4000))
 def test_what_can_be_left_out_is_left_out_until_it_fits(sizes: list[int], room: int):
     turns = [turn("a" * size, number=number) for number, size in enumerate(sizes, 1)]

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import make_catalog
 
@@ -58,6 +58,7 @@ def test_a_preference_has_one_canonical_wording(preference, cost, seconds, expec
 SLIDERS = st.dictionaries(st.sampled_from(CATALOG.sliders), st.sampled_from([0, 0.2, 0.5, 0.8, 1]))
 
 
+@settings(deadline=None)
 @given(SLIDERS, st.randoms())
 def test_the_order_in_which_sliders_were_moved_is_not_said(weights, random):
     shuffled = list(weights.items())
@@ -65,6 +66,7 @@ def test_the_order_in_which_sliders_were_moved_is_not_said(weights, random):
     assert said(Preference(weights=weights)) == said(Preference(weights=dict(shuffled)))
 
 
+@settings(deadline=None)
 @given(st.floats(0, 20), st.floats(0, 4000))
 def test_what_is_left_is_rounded_down_to_few_steps(cost: float, seconds: float):
     words = said(None, cost, seconds).replace("$", "").split()

@@ -220,6 +220,7 @@ def test_concurrent_runs_on_one_cap_never_spend_more_than_it_but_for_what_provid
     asyncio.run(main())
 
 
+@settings(deadline=None)
 @given(PRICES, st.integers(0, 400_000), st.integers(0, 40_000), st.floats(0, 100), st.floats(0, 1))
 def test_what_was_granted_never_counts_as_overbilled_however_it_is_rounded(
     price: Price, prompt: int, output: int, units: float, cached: float
@@ -237,6 +238,7 @@ def test_what_was_granted_never_counts_as_overbilled_however_it_is_rounded(
     asyncio.run(main())
 
 
+@settings(deadline=None)
 @given(
     PRICES,
     st.floats(0, 2),
@@ -419,8 +421,8 @@ async def test_what_is_exactly_affordable_starts():
     price = Price(unit=0.01)
     once = Use("web", "search", price, Usage(units=1), Usage(units=1))
     run = make_run(0.02)
+    purse = CallPurse(run)
     for _ in range(2):
-        purse = CallPurse(run)
         purse.settle(await purse.reserve(once), Usage(units=1))
     assert run.cost_left == 0
     with pytest.raises(BudgetError):

@@ -14,6 +14,7 @@ from orchestra_app.sandbox.probe import probe
 _CACHE = Path(os.environ.get("TEST_PYODIDE", "/nowhere"))
 _OBSTACLE = deno.obstacle(_CACHE)
 needs_deno = pytest.mark.skipif(_OBSTACLE is not None, reason=str(_OBSTACLE))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _BEFORE = """
 import js

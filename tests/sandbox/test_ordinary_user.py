@@ -53,7 +53,6 @@ def test_every_attack_is_held_for_an_ordinary_user_too():
                     "-q",
                     "--noconftest",
                     "--tb=short",
-                    "-oasyncio_default_fixture_loop_scope=function",
                     f"--basetemp={home}/base",
                 ),
                 # That the attacks work where nothing holds them is shown once, in the run as root.

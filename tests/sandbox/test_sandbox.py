@@ -15,7 +15,7 @@ from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Execution
 from orchestra_app.sandbox import open_sandbox, start_early
 from orchestra_app.sandbox.inside import limits
-from orchestra_app.sandbox.ladder import landlock_obstacle
+from orchestra_app.sandbox.ladder import Off, landlock_obstacle
 from orchestra_app.sandbox.landlocked import Landlocked
 from orchestra_app.sandbox.probe import probe, remembered
 
@@ -226,6 +226,22 @@ async def test_the_sandbox_opens_probes_and_remembers(tmp_path: Path):
     assert not remembered(tmp_path, "deno")
     await sandbox.aclose()
     with pytest.raises(ToolError, match="closed"):
+        await sandbox.run("print(1)")
+
+
+async def test_code_that_cannot_be_confined_is_not_run(tmp_path: Path):
+    # No version of Landlock is this old: the kernel refuses the empty set of rules.
+    sandbox = Landlocked(newest_abi=-1)
+    with pytest.raises(ToolError, match="cannot be confined on this machine"):
+        await sandbox.run("print('ran')")
+    assert "cannot be confined" in str(await probe(sandbox, tmp_path))
+    assert not remembered(tmp_path, "landlock")
+    await sandbox.aclose()
+
+
+async def test_a_sandbox_that_is_off_says_why():
+    sandbox = Off("Python code is off.")
+    with pytest.raises(ToolError, match="is off"):
         await sandbox.run("print(1)")
 
 

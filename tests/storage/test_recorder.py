@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -12,6 +13,7 @@ from storage_rollouts import fold, rollout, save, stream, until
 
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.events import Event
+from orchestra_app.core.trace import Trace
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.recorder import record
 from orchestra_app.storage.store import Store
@@ -140,9 +142,44 @@ async def test_an_id_that_is_taken_fails_alone(store: Store):
     results = await asyncio.gather(
         *(save(store, rollout(name, turns=3)) for name in ("b", "a", "c")), return_exceptions=True
     )
-    assert isinstance(results[1], StorageError) and "id a" in str(results[1])
+    assert isinstance(results[1], StorageError) and "Trace a " in str(results[1])
     assert await store.get("a") == first
     assert [await store.get("b"), await store.get("c")] == [results[0], results[2]]
+
+
+async def test_a_trace_that_lost_turns_is_not_saved_as_whole(tmp_path: Path):
+    database = open_database(tmp_path)
+    refusing, finished = threading.Event(), threading.Event()
+
+    def authorize(action: int, name: str | None, *_: object) -> int:
+        if action != sqlite3.SQLITE_TRANSACTION or name != "BEGIN" or refusing.is_set():
+            return sqlite3.SQLITE_OK
+        refusing.set()
+        finished.wait()
+        return sqlite3.SQLITE_DENY
+
+    @sqlalchemy_event.listens_for(database.engine, "connect")
+    def listen(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_authorizer(authorize)
+
+    database.engine.dispose()
+    store = Store(database)
+    recorded = record(stream(rollout("a")), store)
+    for _ in range(3):
+        await anext(recorded)
+    await asyncio.to_thread(refusing.wait)
+    rest = asyncio.create_task(_drain(recorded))
+    await asyncio.sleep(0.05)
+    finished.set()
+    with pytest.raises(StorageError):
+        await rest
+    assert await store.get("a") is None
+    store.close()
+
+
+async def _drain(recorded: AsyncGenerator[tuple[Event, Trace], None]) -> None:
+    async with aclosing(recorded):
+        [_ async for _ in recorded]
 
 
 async def test_a_closed_store_refuses_a_run_in_a_sentence(store: Store):

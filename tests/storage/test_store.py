@@ -11,7 +11,7 @@ from orchestra_app.core.catalog import Catalog, Choice, Model, ToolSpec
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.events import CatalogRef, Event
 from orchestra_app.core.message import Offer
-from orchestra_app.core.trace import Label
+from orchestra_app.core.trace import Label, Trace
 from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.store import Store
 
@@ -61,6 +61,28 @@ async def test_half_characters_in_free_arguments_do_not_lose_the_trace(store: St
     found = await store.get("half")
     assert found is not None and found.status == "answered"
     assert found.turns[0].reply.calls[0].arguments["odd"] == "a?b"  # pyright: ignore
+
+
+async def test_arguments_of_many_levels_come_back(store: Store):
+    events = rollout("deep")
+    nested: list[object] = []
+    for _ in range(400):
+        nested = [nested]
+    for event in events:
+        if event.type == "reply":
+            event.reply.calls[0].arguments["odd"] = nested  # pyright: ignore
+    trace = await save(store, events)
+    assert await store.get("deep") == trace
+
+
+async def test_a_trace_that_no_database_takes_fails_alone(store: Store):
+    odd = rollout("odd")
+    odd[-1] = odd[-1].model_copy(update={"answer": "a\ud800b"})
+    results = await asyncio.gather(
+        *(save(store, events) for events in (rollout("a"), odd, rollout("b"))), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [Trace, StorageError, Trace]
+    assert await store.get("b") == results[2]
 
 
 async def test_a_trace_is_shown_to_its_owner_only(store: Store):

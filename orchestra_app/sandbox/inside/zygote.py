@@ -135,7 +135,12 @@ class Zygote:
             os.chown(run.scratch, confine.NOBODY, confine.NOBODY)
         run.started = time.monotonic()
         parent = os.getpid()
-        run.pid = os.fork()
+        try:
+            run.pid = os.fork()
+        except OSError:
+            run.sweep()
+            run.tell()
+            return
         if run.pid == 0:
             _child(run, self.common, parent)
         run.pidfd = os.pidfd_open(run.pid)

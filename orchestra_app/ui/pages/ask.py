@@ -37,6 +37,8 @@ class AskPage:
     view: View
     current: gr.State
     """The id of the run that is shown, "" for none."""
+    mixed: gr.State
+    """What the mixer is drawn for: the catalogue's name, its obstacles and the language."""
     browser: gr.BrowserState
 
 
@@ -70,6 +72,7 @@ def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
         kinds=kinds,
         view=shown,
         current=gr.State("", time_to_live=86_400),
+        mixed=gr.State(None, time_to_live=86_400),
         browser=browser,
     )
 
@@ -83,6 +86,7 @@ def _question() -> tuple[gr.Textbox, gr.Button, gr.Button, gr.HTML]:
         lines=2,
         max_lines=10,
         autofocus=True,
+        interactive=True,
         elem_id="question",
     )
     with gr.Row(elem_classes=["question-row"]):
@@ -165,9 +169,11 @@ async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> d
     workspace = desk.workspace
     try:
         entries, catalog = await workspace.policies(name), workspace.catalog(name)
+        obstacles = await workspace.parts(name).obstacles()
     except OrchestraError as error:
         return {page.problem: said(str(error))}
     return {
+        page.mixed: {"catalog": name, "obstacles": obstacles, "language": visitor.language},
         page.settings.policy: gr.Dropdown(choices.policies(entries), value=entries[0].name),
         page.settings.vendors: gr.Dropdown(vendors(catalog), value=[]),
         page.examples: gr.Row(visible=catalog.simulated),

@@ -53,7 +53,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
         watching.forget(str(request.session_hash))
 
     shown = [*page.view.outputs, page.stop, page.problem]
-    menus = [page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
+    menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
     here = [page.current, page.browser]
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     arriving = [page.browser, page.current, page.question, page.settings.catalog, page.problem]
@@ -68,14 +68,12 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     wire_verdict(desk, page.view, page.current, page.browser)
     with page.settings.mixer:
 
-        @gr.render([page.settings.catalog, page.browser], show_progress="hidden")
-        async def draw(request: gr.Request, name: str, stored: Any) -> None:
-            try:
-                catalog, obstacles = desk.workspace.catalog(name), await desk.workspace.parts(name).obstacles()
-            except OrchestraError:
-                return
-            tongue = visitor(request, stored).language
-            _wire_form(desk, page, mixer(catalog, obstacles, TEXTS[tongue]), attach)
+        @gr.render(page.mixed, triggers=[page.mixed.change], show_progress="hidden")
+        def draw(mixed: Any) -> None:
+            if mixed:
+                catalog = desk.workspace.catalog(mixed["catalog"])
+                sliders = mixer(catalog, mixed["obstacles"], TEXTS[mixed["language"]])
+                _wire_form(desk, page, sliders, attach)
 
 
 def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach: Any) -> None:

@@ -12,7 +12,7 @@ from orchestra_app.ui.presets import BALANCED, NAMES
 from orchestra_app.ui.receipt import rates
 from orchestra_app.ui.texts import label
 
-WIDE = {"min_width": 60}
+NUMBER: dict[str, Any] = {"min_width": 60, "interactive": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     """Lay the column out; `catalogs` are titles and names, the default first."""
     usual = BALANCED
     catalog = gr.Dropdown(
-        catalogs, value=catalogs[0][1], label=label("catalog_menu"), elem_id="catalog", filterable=False
+        catalogs, value=catalogs[0][1], label=label("catalog_menu"), elem_id="catalog", filterable=False, interactive=True
     )
-    policy = gr.Dropdown([], label=label("policy_menu"), elem_id="policy", filterable=False)
+    policy = gr.Dropdown([], label=label("policy_menu"), elem_id="policy", filterable=False, interactive=True)
     with gr.Row(elem_classes=["segments"], elem_id="presets"):
         presets = {
             name: gr.Button(label(name), size="sm", elem_id=f"preset-{name}", min_width=60) for name in NAMES
@@ -52,9 +52,9 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     _title("budget")
     with gr.Row(elem_classes=["budget"]):
         limits = (
-            gr.Number(usual.budget[0], label=label("budget_cost"), elem_id="budget-cost", step=0.01, **WIDE),
-            gr.Number(usual.budget[1], label=label("budget_seconds"), elem_id="budget-seconds", step=10, **WIDE),
-            gr.Number(usual.budget[2], label=label("budget_turns"), elem_id="budget-turns", step=1, **WIDE),
+            gr.Number(usual.budget[0], label=label("budget_cost"), elem_id="budget-cost", step=0.01, **NUMBER),
+            gr.Number(usual.budget[1], label=label("budget_seconds"), elem_id="budget-seconds", step=10, **NUMBER),
+            gr.Number(usual.budget[2], label=label("budget_turns"), elem_id="budget-turns", step=1, **NUMBER),
         )
     _title("matters")
     with gr.Group(elem_classes=["desk"]):
@@ -63,11 +63,11 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     _title("mixer", hint="mixer_hint")
     mixer = gr.Column(elem_id="mixer")
     vendors = gr.Dropdown(
-        [], value=[], multiselect=True, label=label("vendors"), elem_id="exclude-vendors", filterable=False
+        [], value=[], multiselect=True, label=label("vendors"), elem_id="exclude-vendors", filterable=False, interactive=True
     )
-    soft = gr.Checkbox(False, label=label("soft"), elem_id="soft", container=False)
+    soft = gr.Checkbox(False, label=label("soft"), elem_id="soft", container=False, interactive=True)
     with gr.Accordion(label("advanced"), open=False, elem_id="advanced"):
-        seed = gr.Number(0, label=label("seed"), info=label("seed_info"), elem_id="seed", step=1)
+        seed = gr.Number(0, label=label("seed"), info=label("seed_info"), elem_id="seed", step=1, interactive=True)
     neutral = gr.Button(label("neutral"), size="sm", variant="secondary", elem_id="neutral")
     return Settings(
         catalog=catalog,

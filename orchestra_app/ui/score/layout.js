@@ -1,9 +1,9 @@
 // Where things stand: notes, bar lines, ticks and money along the time axis, and the cursor that moves over them.
-const SPANS = [10, 20, 30, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800, 3600, 7200];
+const SPANS = [10, 30, 60, 120, 240, 480, 900, 1800, 3600, 7200];
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
-const HEAD = 14, LABEL = 46, TICK = 76, BROKEN = 0.4;
+const ROW = 36, HEAD = 14, LABEL = 46, TICK = 76, BROKEN = 0.4;
 
-let height = () => 0, path = '';
+let height = () => 0, path = '', told = 0;
 
 const ended = note => open(note) ? Math.max(shown, note.s) : note.s + note.d;
 
@@ -26,20 +26,21 @@ function put(node, values) {
 
 // A label stands inside a bar that has room for it, else beside it where the next note leaves room.
 function label(item) {
-  const inside = item.width - HEAD - 8 >= LABEL;
+  const inside = open(item.note) || item.width - HEAD - 8 >= LABEL;
   const left = inside ? HEAD + 4 : Math.max(HEAD, item.width) + 3;
-  const space = Math.floor((inside ? item.width : item.room) - left - 3);
+  const space = Math.floor((inside && !open(item.note) ? item.width : item.room) - left - 3);
   item.label.hidden = space < LABEL;
   item.label.classList.toggle('beside', !inside);
   style(item.label, 'left', left);
   style(item.label, 'maxWidth', space);
 }
 
+// An open bar grows by a transform, which moves nothing else.
 function stretch(item, scale) {
   item.width = Math.max(2, Math.round((ended(item.note) - item.note.s) * scale));
-  style(item.button, 'width', Math.max(HEAD, item.width));
-  style(item.bar, 'width', item.width);
-  label(item);
+  const grows = open(item.note);
+  style(item.bar, 'width', grows ? 100 : item.width);
+  item.bar.style.transform = grows ? `scaleX(${item.width / 100})` : '';
 }
 
 function layLane(lane, scale) {
@@ -52,6 +53,8 @@ function layLane(lane, scale) {
     item.room = wide - item.left;
     style(item.button, 'left', item.left);
     stretch(item, scale);
+    style(item.button, 'width', Math.max(HEAD, item.width));
+    label(item);
     if (before) {
       before.room = item.left - before.left;
       label(before);
@@ -148,15 +151,12 @@ function layLevels() {
 
 function layReserved(scale, end) {
   const from = Math.min(end, ...marks.filter(item => open(item.note)).map(item => item.note.s * scale));
-  const roof = height(shot.cost + shot.reserved), box = one('.reserved');
-  style(box, 'left', from);
-  style(box, 'top', roof);
-  style(box, 'width', Math.max(0, end - from));
-  style(box, 'height', height(shot.cost) - roof);
+  const roof = height(shot.cost + shot.reserved);
+  put(one('.reserved'), { x: from, y: roof, width: Math.max(0, end - from), height: height(shot.cost) - roof });
 }
 
 function layout() {
-  if (!shot || !wide) return;
+  if (!shot || !wide || !high) return;
   const scale = wide / span.now, item = drawn.get(chosen);
   for (const name of LANES) layLane(lanes[name], scale);
   layBars(scale);
@@ -169,7 +169,7 @@ function layout() {
 
 // What time alone moves: open notes, the ends of curve and reservation, the cursor and the clock.
 function glide() {
-  if (!shot || !wide) return;
+  if (!shot || !wide || !high) return;
   const scale = wide / span.now, end = Math.max(0, Math.min(wide, shown * scale));
   laid = shown;
   for (const item of marks) if (open(item.note)) stretch(item, scale);
@@ -177,10 +177,15 @@ function glide() {
   one('.area').setAttribute('d', `${path}H${end.toFixed(1)}V${high - 1}Z`);
   layReserved(scale, end);
   one('.cursor').style.transform = `translateX(${end.toFixed(1)}px)`;
-  meter('seconds', shown, shot.budget.seconds, fill('seconds', { n: number(shown, 1) }));
+  if (performance.now() - told > 90 || !shot.live) clock();
   // A phone shows a part of the score: it turns the page where the cursor comes near the edge.
   const hidden = end - scrolled > view * 0.85 || end < scrolled;
-  if (view && follows && shot.live && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.3);
+  if (view && follows && shot.live && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.45);
+}
+
+function clock() {
+  told = performance.now();
+  meter('seconds', shown, shot.budget.seconds, fill('seconds', { n: number(shown, 1) }));
 }
 
 // Time goes on between snapshots while the run is live and in view.
@@ -202,8 +207,8 @@ function extent() {
 // The axis takes a few frames to a new scale, so that the eye can follow.
 function ease() {
   const gap = span.goal - span.now;
-  const there = calm.matches || !span.now || Math.abs(gap) < 0.01 * span.goal;
-  span.now = there ? span.goal : span.now + gap * 0.35;
+  const there = calm.matches || !span.now || Math.abs(gap) < 0.06 * span.goal;
+  span.now = there ? span.goal : span.now + gap * 0.45;
 }
 
 const settled = () => span.now === span.goal;
@@ -220,8 +225,8 @@ function tick() {
 
 function schedule() {
   if (request || !shot || !inView || !wide || calm.matches || !(shot.live || !settled())) return;
-  // A frame for every pixel that the cursor moves is enough.
-  const pause = settled() ? Math.min(200, 1000 * span.now / wide / shot.speed) - 8 : 0;
+  // A frame for every pixel that the cursor moves is enough, and 40 a second.
+  const pause = settled() ? Math.min(200, Math.max(25, 1000 * span.now / wide / shot.speed)) - 8 : 0;
   const frame = () => requestAnimationFrame(tick);
   request = pause > 0 ? setTimeout(frame, pause) : frame();
 }

@@ -80,11 +80,11 @@ function stack(lane) {
     if (row < 0) row = ends.length;
     ends[row] = open(item.note) ? Infinity : item.note.s + item.note.d;
     item.row = row;
-    item.button.style.setProperty('--row', row);
+    style(item.button, 'top', 2 + row * ROW);
   }
-  lane.lane.style.setProperty('--rows', Math.max(1, ends.length));
+  style(lane.notes, 'height', Math.max(1, ends.length) * ROW);
   const total = lane.items.reduce((sum, item) => sum + (item.note.c || 0), 0);
-  lane.sum.textContent = [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · ');
+  say(lane.sum, [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · '));
   // The policy's name would stand on every bar: its first note says it.
   lane.items.forEach((item, index) => {
     item.name.hidden = index > 0 && item.note.l === 'policy' && item.note.w === lane.items[index - 1].note.w;
@@ -235,6 +235,7 @@ function measure() {
   schedule();
 }
 
+if (!document.getElementById('score-sheet')) make('style', '', document.head, SHEET).id = 'score-sheet';
 const lanes = Object.fromEntries(LANES.map(newLane));
 for (const node of element.querySelectorAll('[data-text]')) node.textContent = texts[node.dataset.text];
 element.addEventListener('click', event => {

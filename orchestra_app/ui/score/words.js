@@ -1,6 +1,6 @@
 // The words of the view: texts by locale, numbers, and what is said of a note.
 const locale = /^zh\b/i.test(navigator.language) ? 'zh' : 'en';
-const texts = props.texts[locale];
+const texts = TEXTS[locale];
 
 const fill = (key, values) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 

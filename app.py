@@ -1,0 +1,6 @@
+"""Opens the page of Orchestra: `python app.py`."""
+
+from orchestra_app.ui.app import main
+
+if __name__ == "__main__":
+    main()
