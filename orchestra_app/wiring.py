@@ -86,6 +86,12 @@ class Parts:
                     )
         return self._backends[kind]
 
+    async def aclose(self) -> None:
+        """Close the connections of every backend that was used."""
+        for backend in self._backends.values():
+            if close := getattr(backend, "close", None):
+                await close()
+
     def toolbox(self, protocol: Protocol, obstacles: dict[str, str]) -> Toolbox:
         """Return the tools of a protocol without the aliases and sources that cannot be reached."""
         key = (protocol, frozenset(obstacles), self.sandbox.rung)

@@ -91,5 +91,19 @@ def input_bound(request: Request, length: Callable[[str], int] = byte_length) ->
         total += length(message.content)
         total += sum(length(call.name) + length(dumps(call.arguments)) for call in message.calls)
     if request.tools:
-        total += TOOLS_TOKENS + sum(length(dumps(schema)) for schema in request.tools)
+        total += TOOLS_TOKENS + sum(length(_schema_text(schema)) for schema in request.tools)
     return total
+
+
+_schema_texts: dict[int, tuple[dict[str, Any], str]] = {}
+REMEMBERED_SCHEMAS = 512
+
+
+def _schema_text(schema: dict[str, Any]) -> str:
+    # Tools give the same object for the same aliases, and every turn of every run asks for its length.
+    kept = _schema_texts.get(id(schema))
+    if kept is None or kept[0] is not schema:
+        if len(_schema_texts) >= REMEMBERED_SCHEMAS:
+            _schema_texts.clear()
+        kept = _schema_texts[id(schema)] = (schema, dumps(schema))
+    return kept[1]

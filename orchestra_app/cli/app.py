@@ -1,6 +1,7 @@
 """The `orchestra` command with its groups, and how errors become sentences and exit codes."""
 
 import asyncio
+import errno
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from orchestra_app.config import load_settings, redact, start_logging
-from orchestra_app.core.errors import ConfigError, OrchestraError
+from orchestra_app.core.errors import OrchestraError
 from orchestra_app.workspace import Workspace
 
 BAD_INPUT = 2
@@ -39,12 +41,15 @@ errors = Console(stderr=True, highlight=False)
 
 def main() -> None:
     """Run the command that the arguments name."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        # Python has none where the shell closed it; what is asked is answered and kept all the same.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open to the end
         # A terminal that lacks a character shows a question mark instead of failing.
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")
+        getattr(sys, name).reconfigure(errors="replace")
     sys.excepthook = _redacted
-    app()
+    # Calling `app` itself would put Typer's hook in the place of ours.
+    typer.main.get_command(app)()
 
 
 def _redacted(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
@@ -81,13 +86,22 @@ def guarded(work: Callable[[], int | None]) -> int:
         return complain(sentence(error))
     except OrchestraError as error:
         return complain(str(error))
-    except BrokenPipeError:
-        # Python writes once more when it ends, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_READS
+    except OSError as error:
+        return _unwritten(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _unwritten(error: OSError) -> int:
+    """Return the exit code where nobody reads the output or it cannot be written; raises any other error."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+        raise error
+    # Python writes once more when it ends, which must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return NOBODY_READS
+    return complain(f"The output cannot be written ({error.strerror}); send it elsewhere or free some space.")
 
 
 def complain(message: str) -> int:
@@ -107,12 +121,4 @@ def print_json(value: object) -> None:
     """Print a JSON value on one line of standard output, in ASCII where nothing else can be written."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(value, ensure_ascii=not utf8, allow_nan=False)
-    try:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ConfigError(
-            f"Standard output cannot be written ({error.strerror}); send it elsewhere."
-        ) from None
+    sys.stdout.write(f"{text}\n")

@@ -32,9 +32,9 @@ def one_line(text: str, most: int) -> str:
 def draw(trace: Trace) -> Group:
     """Return the drawing of a trace, running or finished."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("s", "tool", "model", "$", ""):
-        figures = name in ("s", "$")
-        table.add_column(name, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
+    for name in ("s", "$"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("call", overflow="fold")
     for turn in trace.turns:
         for call in turn.reply.calls:
             table.add_row(*_row(trace, turn, call))
@@ -54,13 +54,16 @@ def draw_summary(each: Summary) -> Text:
     return text.append_text(plain(f"{one_line(each.policy, 40)} · {one_line(each.question, QUESTION)}"))
 
 
-def _row(trace: Trace, turn: Turn, call: ToolCall) -> tuple[Text, ...]:
+def _row(trace: Trace, turn: Turn, call: ToolCall) -> tuple[Text, Text, Text]:
     result = turn.result(call.id)
     cost = sum(charge.cost for charge in result.charges) if result else 0.0
     at = result.at if result else trace.seconds
+    alias = alias_of(call)
+    said = plain(one_line(f"{call.name} → {alias}" if alias else call.name, 80))
     note = "…" if result is None else result.error or (f"forced: {turn.forced}" if turn.forced else "")
-    cells = (plain(one_line(text, 60)) for text in (call.name, alias_of(call) or ""))
-    return Text(f"{at:.1f}"), *cells, Text(f"{cost:.5f}"), plain(note, "dim")
+    if note:
+        said.append_text(plain(f"  {note}", "dim"))
+    return Text(f"{at:.1f}"), Text(f"{cost:.5f}"), said
 
 
 def _ending(trace: Trace) -> list[Panel | Text]:

@@ -61,9 +61,10 @@ class Run:
 
     def skip(self) -> None:
         """Play the rest of a simulated run at once."""
-        self.speed = None
-        self._skipped.set()
-        self.changed()
+        if not self._skipped.is_set():
+            self.speed = None
+            self._skipped.set()
+            self.changed()
 
     def halt(self) -> None:
         """Stop the run: what is in flight settles and nothing new starts."""

@@ -35,10 +35,14 @@ class Stop:
         if self._set:
             work.close()
             raise Stopped
-        # As asyncio.timeout does, the task that waits here is cancelled: a task for each call would cost more.
+        # The task that waits here is cancelled, as asyncio.timeout does: a task for each call costs more.
         self._under_way = task = asyncio.current_task()
         try:
-            return await work
+            result = await work
+            if self._cancelled:
+                # Set from inside the work, or too late for it: the cancellation still has to arrive.
+                await asyncio.sleep(0)
+            return result
         except asyncio.CancelledError:
             if self._cancelled and task is not None and task.uncancel() == 0:
                 raise Stopped from None

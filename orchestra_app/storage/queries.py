@@ -98,6 +98,12 @@ def list_traces(connection: Connection, wanted: Filter, *, page: int, size: int)
     return tuple(_summary(dict(row)) for row in connection.execute(query).mappings())
 
 
+def find_ids(connection: Connection, wanted: Filter) -> tuple[str, ...]:
+    """Return the ids of the traces that are wanted, the oldest first."""
+    query = select(TRACE.c.id).where(*_conditions(wanted, connection.dialect.name))
+    return tuple(connection.execute(query.order_by(TRACE.c.started_at, TRACE.c.id)).scalars())
+
+
 def count_traces(connection: Connection, wanted: Filter) -> int:
     """Return how many traces are wanted."""
     query = select(func.count()).select_from(TRACE)

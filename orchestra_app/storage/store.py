@@ -1,6 +1,7 @@
 """The store: everything that is kept, behind one value that the whole house shares."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from orchestra_app.core.trace import Label, Trace
 from orchestra_app.storage import accounts, labels, reaping
 from orchestra_app.storage.database import Database
 from orchestra_app.storage.opening import open_database
+from orchestra_app.storage.outcomes import Outcome, Wanted, list_outcomes, read_traces
 from orchestra_app.storage.queries import Facets, Filter, Summary, count_facets, count_traces, list_traces
 from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
 from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
@@ -55,6 +57,14 @@ class Store:
     async def get(self, trace_id: str, *, owner: str | None = None) -> Trace | None:
         """Return a trace as it was recorded, with its labels; None where `owner` has none of this id."""
         return await asyncio.to_thread(self._get, trace_id, owner)
+
+    async def traces(self, ids: Sequence[str]) -> dict[str, Trace]:
+        """Return many traces as they were recorded, by their id; ids that are not there are left out."""
+        return await asyncio.to_thread(self._read, read_traces, ids)
+
+    async def outcomes(self, wanted: Wanted) -> tuple[Outcome, ...]:
+        """Return what came of many runs, without their turns, the newest first."""
+        return await asyncio.to_thread(self._read, list_outcomes, wanted)
 
     async def list(self, wanted: Filter = ALL, *, page: int = 1, size: int = 50) -> tuple[Summary, ...]:
         """Return one page of traces without their turns, the newest first; pages count from 1."""

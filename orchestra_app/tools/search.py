@@ -49,6 +49,7 @@ class Places:
         self.places = tuple(
             Place(name, source, finders[name]) for name, source in sources.items() if name in finders
         )
+        self._last: tuple[Preference | None, list[Place]] = (None, [])
 
     def slider(self, preference: Preference) -> float:
         """Return the slider of the best liked source that is not excluded; 0 where there is none."""
@@ -59,9 +60,13 @@ class Places:
         return sorted(self._allowed(preference), key=lambda place: -preference.of(place.name))
 
     def _allowed(self, preference: Preference) -> list[Place]:
-        return [
-            place for place in self.places if permitted(place.name, preference.of(place.name), (), preference)
-        ]
+        # Every alias asks in every turn, mostly for one and the same preference.
+        last, allowed = self._last
+        if last is not preference:
+            sliders = ((place, preference.of(place.name)) for place in self.places)
+            allowed = [place for place, each in sliders if permitted(place.name, each, (), preference)]
+            self._last = (preference, allowed)
+        return allowed
 
     def fee(self, preference: Preference) -> float:
         """Return the USD of the cheapest search that is allowed."""

@@ -1,5 +1,6 @@
-"""Turns a trace into the score: the compact JSON snapshot that the live view draws, pure and at any moment."""
+"""Turns a trace into the score: the compact snapshot that the live view draws, pure and at any moment."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ class Note:
     """One call, attempt or priced use on its lane."""
 
     id: str
-    """`turn` for the policy's reply, `turn.call` for a call, with `+n` for each further charge; all from 1."""
+    """`turn` for the policy's reply, `turn.call` for a call, `+n` behind it for a further charge; from 1."""
     lane: Kind
     who: str
     at: float
@@ -50,7 +51,9 @@ def score(
     now: seconds after the start; None: everything that is known.
     reserved: USD set aside for calls under way.
     speed: simulated seconds per real second at which time goes on after this snapshot; 0: it stands still.
-    Notes keep their ids and only grow in number while a run goes on, so that differences stay small.
+    `notes` holds one JSON text per note: the browser takes texts apart only where they changed, while nested
+    values would be walked several times with every snapshot. Notes keep their ids and only grow in number
+    while a run goes on, so that the difference that is sent stays small.
     """
     moment = trace.seconds if now is None else now
     past = now is not None and now < trace.seconds
@@ -179,8 +182,8 @@ def _at(note: Note, moment: float) -> Note:
     return replace(note, seconds=None, charge=None, error="", cut=False)
 
 
-def _packed(note: Note, prices: list[Price]) -> dict[str, Any]:
-    """Return the note with short keys, the usual values left out."""
+def _packed(note: Note, prices: list[Price]) -> str:
+    """Return the note as JSON with short keys, the usual values left out."""
     found: dict[str, Any] = {"i": note.id, "l": note.lane, "s": round(note.at, 3)}
     found["w"] = clean(note.who, NAME_BYTES)
     if note.seconds is not None:
@@ -194,7 +197,9 @@ def _packed(note: Note, prices: list[Price]) -> dict[str, Any]:
             prices.append(charge.price)
         found |= {"c": round(charge.cost, 9), "p": prices.index(charge.price), "u": _used(charge.usage)}
         marks += "e" * charge.estimated + "r" * (charge.reported is not None) + "s" * charge.simulated
-    return found | ({"m": marks} if marks else {})
+    if marks:
+        found["m"] = marks
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
 def _used(usage: Usage) -> list[float]:

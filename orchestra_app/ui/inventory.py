@@ -1,6 +1,6 @@
 """A catalogue as HTML: what may be called, at which price, with which limits, and what is reachable."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -38,7 +38,7 @@ def _models(catalog: Catalog, obstacles: Mapping[str, str], texts: Texts) -> Mar
             _dated(model),
             texts["tokens"].format(number=f"{model.context:,}"),
             model.licence or "",
-            _state(obstacles.get(name), texts),
+            _state(obstacles.get(name), texts, simulated=model.backend == "simulated"),
         )
         for name, model in catalog.models.items()
     ]
@@ -134,22 +134,24 @@ def _limits(choice: Choice, texts: Texts) -> Markup:
     return tag("span", reply, tag("small", context))
 
 
-def _state(obstacle: str | None, texts: Texts) -> Markup:
+def _state(obstacle: str | None, texts: Texts, *, simulated: bool = False) -> Markup:
     if obstacle is None:
-        return tag("span", texts["works"], class_="chip good")
+        return tag("span", texts["simulated" if simulated else "works"], class_="chip good")
     return tag("span", tag("span", texts["not_reached"], class_="chip bad"), tag("small", obstacle))
 
 
 def _table(
-    title: Child, heads: Sequence[str], rows: Iterable[Sequence[Child]], *, note: str = "", level: str = "h3"
+    title: Child, heads: Sequence[str], rows: Sequence[Sequence[Child]], *, note: str = "", level: str = "h3"
 ) -> Markup:
     name = Markup(title).striptags() if isinstance(title, Markup) else str(title)
     said = tag("p", note, class_="quiet") if note else None
     return tag("section", tag(level, title), said, _grid(name, heads, rows))
 
 
-def _grid(name: str, heads: Sequence[str], rows: Iterable[Sequence[Child]]) -> Markup:
-    head = tag("tr", *(tag("th", each, scope="col") for each in heads))
-    body = (tag("tr", *(tag("td", cell) for cell in row)) for row in rows)
+def _grid(name: str, heads: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
+    """Return a table without the columns in which nothing stands."""
+    kept = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    head = tag("tr", *(tag("th", heads[place], scope="col") for place in kept))
+    body = (tag("tr", *(tag("td", row[place]) for place in kept)) for row in rows)
     table = tag("table", tag("caption", name, class_="unseen"), tag("thead", head), tag("tbody", *body))
     return tag("div", table, class_="scroller", tabindex=0, role="region", aria_label=name)

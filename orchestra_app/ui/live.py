@@ -1,4 +1,4 @@
-"""The live view: one `gr.HTML` with a static template whose own script draws the snapshots of `graph.score`."""
+"""The live view: one `gr.HTML` with a static template whose script draws the snapshots of `graph.score`."""
 
 import json
 from functools import cache
@@ -13,8 +13,8 @@ from orchestra_app.ui.live_texts import TEXTS
 def score_view(value: dict[str, Any] | None = None, *, elem_id: str = "live", **options: Any) -> gr.HTML:
     """Return the component that draws a snapshot of `graph.score`, or an empty staff for None.
 
-    Its event `select` carries `run` and `id` (the chosen note's, as in `graph.Note.id`; "" for none), its event
-    `skip` carries `run`; both come from the page, so a listener checks them. Give it as an output with
+    Its event `select` carries `run` and `id` (of the chosen note, see `graph.Note.id`; "" for none), and its
+    event `skip` carries `run`; both come from the page, so a listener checks them. As an output it wants
     `show_progress="hidden"`.
     """
     return gr.HTML(

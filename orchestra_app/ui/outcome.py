@@ -11,7 +11,7 @@ Texts = Mapping[str, str]
 
 
 def outcome(trace: Trace, texts: Texts) -> Markup:
-    """Return the card with the answer of `trace`, or with the reason for its absence."""
+    """Return the card with the answer of a trace that is over, or with the reason for its absence."""
     return tag(
         "article",
         tag("h3", texts["answer"]),
@@ -42,15 +42,11 @@ def headline(trace: Trace, texts: Texts, *, simulated: bool) -> Markup:
 def _body(trace: Trace, texts: Texts) -> Markup:
     if trace.answer is not None:
         return tag("div", trace.answer.strip() or "–", class_="text", dir="auto", role="status")
-    if trace.status == "running":
-        return tag("div", tag("span", texts["waiting"]), class_="waiting")
     said = tag("div", texts[f"ended_{trace.status}"], class_="text none", role="status")
     return tag("div", said, tag("p", trace.error, class_="trouble", dir="auto") if trace.error else None)
 
 
 def _figures(trace: Trace, texts: Texts) -> list[Markup | None]:
-    if trace.status == "running":
-        return []
     shown = [dollars(trace.cost), seconds(trace.seconds), texts["turns"].format(number=len(trace.turns))]
     if trace.task.preference.weights or trace.task.preference.excluded:
         shown.append(texts["adherence"].format(share=f"{trace.adherence:.0%}"))

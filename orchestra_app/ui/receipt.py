@@ -49,16 +49,16 @@ def _row(row: Row, texts: Texts) -> Markup:
         class_="who",
     )
     used = row.usage
-    tokens = [f"{used.input_tokens:,}", f"{used.output_tokens:,}"]
-    if not used.input_tokens and not used.output_tokens:
-        tokens = [seconds(used.units), ""] if row.kind == "python" else ["–", ""]
+    asked = used.input_tokens or used.output_tokens
+    tokens = [f"{used.input_tokens:,}", f"{used.output_tokens:,}"] if asked else ["–", "–"]
+    ran = tag("small", seconds(used.units)) if row.kind == "python" else None
     amount = ("≈ " if row.estimated else "") + dollars(row.cost, 6)
     return tag(
         "tr",
         who,
-        tag("td", f"{row.uses}×", class_="uses"),
-        tag("td", tokens[0], class_="tokens_in"),
-        tag("td", tokens[1], class_="tokens_out"),
+        tag("td", f"{row.uses}×", ran, class_="uses"),
+        tag("td", tokens[0], class_="tokens_in", data_label=texts["bill_tokens_in"]),
+        tag("td", tokens[1], class_="tokens_out", data_label=texts["bill_tokens_out"]),
         tag("td", tag("span", rates(row.price, texts)), tag("small", _source(row.price)), class_="price"),
         tag("td", amount, class_="amount"),
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import VERDICTS, Desk, find, judge, take_back
@@ -19,7 +20,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 def wire_verdict(desk: Desk, view: View, current: gr.State, browser: gr.BrowserState) -> None:
     """Let the verdict buttons of a view work on the trace whose id stands in `current`."""
     label_id = gr.State(None, time_to_live=86_400)
-    outputs = [view.answer, view.kept, view.undo]
+    outputs = [view.answer, view.kept]
 
     def keeping(verdict: str) -> Any:
         async def keep(request: gr.Request, trace_id: str, stored: Any, gold: str) -> tuple[Any, ...]:
@@ -34,28 +35,29 @@ def wire_verdict(desk: Desk, view: View, current: gr.State, browser: gr.BrowserS
         view.buttons[verdict].click(
             keeping(verdict), [current, browser, view.gold], [*outputs, label_id], **QUIET
         )
-    view.undo.click(undo, [current, browser, label_id], outputs, **QUIET)
+    view.kept.select(undo, [current, browser, label_id], outputs, **QUIET)
 
 
 async def kept(desk: Desk, visitor: Visitor, trace_id: str, verdict: str, gold: str) -> tuple[Any, ...]:
-    """Keep a verdict and return the answer card, the confirmation, the undo button and the label's id."""
+    """Keep a verdict and return the answer card, the confirmation with its undo button and the label's id."""
     texts = TEXTS[visitor.language]
     try:
         label_id = await judge(desk, visitor, trace_id, verdict, gold)
     except OrchestraError as error:
-        return gr.skip(), _said(str(error), "trouble"), gr.Button(visible=False), None
+        return gr.skip(), _said(str(error), "trouble"), None
     said = texts["kept"].format(verdict=texts[f"verdict_{verdict}"])
-    return await _card(desk, visitor, trace_id), _said(said), gr.Button(visible=True), label_id
+    undo = tag("button", texts["undo"], type="button", class_="undo", data_action="undo")
+    return await _card(desk, visitor, trace_id), _said(said, "quiet", undo), label_id
 
 
 async def undone(desk: Desk, visitor: Visitor, trace_id: str, label_id: Any) -> tuple[Any, ...]:
-    """Take a verdict back and return the answer card, the confirmation and the undo button."""
+    """Take a verdict back and return the answer card and the confirmation."""
     try:
         await take_back(desk, visitor, trace_id, label_id)
     except OrchestraError as error:
-        return gr.skip(), _said(str(error), "trouble"), gr.Button(visible=False)
+        return gr.skip(), _said(str(error), "trouble")
     said = TEXTS[visitor.language]["undone"]
-    return await _card(desk, visitor, trace_id), _said(said), gr.Button(visible=False)
+    return await _card(desk, visitor, trace_id), _said(said, "quiet")
 
 
 async def _card(desk: Desk, visitor: Visitor, trace_id: str) -> dict[str, Any]:
@@ -63,5 +65,5 @@ async def _card(desk: Desk, visitor: Visitor, trace_id: str) -> dict[str, Any]:
     return parts(trace.id, outcome(trace, TEXTS[visitor.language]))
 
 
-def _said(sentence: str, kind: str = "quiet") -> dict[str, Any]:
-    return parts("kept", tag("p", sentence, role="status", class_=kind))
+def _said(sentence: str, kind: str, button: Markup | None = None) -> dict[str, Any]:
+    return parts("kept", tag("p", tag("span", sentence, role="status"), button, class_=kind))

@@ -32,7 +32,6 @@ class View:
     buttons: dict[str, gr.Button]
     gold: gr.Textbox
     kept: gr.HTML
-    undo: gr.Button
     bill: gr.HTML
     transcript: gr.HTML
 
@@ -43,7 +42,7 @@ class View:
 
     def unsaid(self) -> dict[Any, Any]:
         """Return the verdict row as it is before a verdict."""
-        return {self.gold: "", self.kept: None, self.undo: gr.Button(visible=False)}
+        return {self.gold: "", self.kept: None}
 
     def shown(
         self,
@@ -63,7 +62,7 @@ class View:
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
             self.live: score(trace, now=now, speed=speed),
-            self.answer: parts(trace.id, outcome(trace, texts)),
+            self.answer: parts(trace.id, *([outcome(trace, texts)] if over else [])),
             self.verdict: gr.Column(visible=over),
             self.bill: parts(trace.id, bill),
             self.transcript: parts(trace.id, title, *pieces),
@@ -81,11 +80,11 @@ def view(prefix: str = "") -> View:
         return {"elem_id": prefix + name, "elem_classes": ["view-" + name]}
 
     head = sheet(**named("headline"))
-    live = score_view(elem_id=prefix + "live")
     with gr.Column(elem_classes=["card", "answer-card"]):
         answer = sheet(**named("answer"))
         with gr.Column(visible=False, **named("verdict")) as verdict:
-            buttons, gold, kept, undo = _verdict(prefix)
+            buttons, gold, kept = _verdict(prefix)
+    live = score_view(elem_id=prefix + "live", elem_classes=["view-live"])
     return View(
         head=head,
         live=live,
@@ -94,13 +93,12 @@ def view(prefix: str = "") -> View:
         buttons=buttons,
         gold=gold,
         kept=kept,
-        undo=undo,
         bill=sheet(**named("bill")),
         transcript=sheet(**named("transcript")),
     )
 
 
-def _verdict(prefix: str) -> tuple[dict[str, gr.Button], gr.Textbox, gr.HTML, gr.Button]:
+def _verdict(prefix: str) -> tuple[dict[str, gr.Button], gr.Textbox, gr.HTML]:
     with gr.Row(elem_classes=["verdict-row"]):
         buttons = {
             name: gr.Button(
@@ -120,7 +118,4 @@ def _verdict(prefix: str) -> tuple[dict[str, gr.Button], gr.Textbox, gr.HTML, gr
             elem_id=f"{prefix}gold",
             html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         )
-    with gr.Row(elem_classes=["kept-row"]):
-        kept = sheet(elem_id=f"{prefix}kept")
-        undo = gr.Button(label("undo"), elem_id=f"{prefix}undo", size="sm", variant="secondary", visible=False, scale=0, min_width=60)
-    return buttons, gold, kept, undo
+    return buttons, gold, sheet(elem_id=f"{prefix}kept")

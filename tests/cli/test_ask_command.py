@@ -6,6 +6,7 @@ import pytest
 
 from orchestra_app.catalogs.files import FOLDER
 from orchestra_app.core.trace import Trace
+from orchestra_app.rehearsal.questions import questions
 
 SUM = "What is 6 * 7?"
 DERIVED = {"cost", "usage", "adherence", "correct"}
@@ -83,7 +84,7 @@ def test_a_person_sees_question_calls_answer_bill_and_that_it_is_a_rehearsal(orc
         assert text in ended.out
 
 
-@pytest.mark.parametrize("columns", ["20", "40", "80", "200"])
+@pytest.mark.parametrize("columns", ["30", "40", "80", "200"])
 def test_nothing_of_the_answer_is_lost_on_any_width_of_terminal(orchestra, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     ended = orchestra("ask", "What is 111111111 * 111111111?")
@@ -116,3 +117,16 @@ def test_a_huge_or_negative_seed_is_kept_as_it_was_typed(orchestra):
         ended = orchestra("ask", SUM, "--seed", str(seed), "--json")
         assert ended.code == 0 and ended.json["seed"] == seed
         assert orchestra("traces", "show", ended.json["id"], "--json").json["seed"] == seed
+
+
+def test_a_question_of_the_rehearsal_is_judged_by_its_known_answer_at_once(orchestra):
+    question = next(each for each in questions("train") if each.kind == "arithmetic")
+    value = orchestra("ask", question.text, "--json").json
+    (label,) = value["labels"]
+    assert (label["source"], label["gold"], value["task"]["answer"]) == (
+        "benchmark",
+        question.gold,
+        question.gold,
+    )
+    assert value["correct"] is label["correct"] and value["task"]["source"] == "rehearsal:train"
+    assert orchestra("traces", "show", value["id"], "--json").json == value

@@ -74,7 +74,7 @@ def test_every_bundled_catalogue_checks(orchestra, name):
 
 
 def test_an_imported_catalogue_goes_to_a_new_file_and_is_never_written_over_another(orchestra, tmp_path):
-    table = {"model": {"description": "a table", "enum": ["x-1"], "type": "string"}}
+    table = {"model": {"description": "The model. Choices: ['x-1'].", "enum": ["x-1"], "type": "string"}}
     source, mapping, out = tmp_path / "tools.json", tmp_path / "ids.json", tmp_path / "mine.toml"
     function = {"name": "answer", "description": "Answers.", "parameters": {"properties": table}}
     source.write_text(json.dumps([{"type": "function", "function": function}]))

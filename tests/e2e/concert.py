@@ -23,7 +23,7 @@ from orchestra_app.core.usage import Charge, Kind, Price, Usage
 from orchestra_app.ui.graph import score
 from orchestra_app.ui.live import score_view
 
-PAYLOAD = '<img src=x onerror="window.pwned=1">${window.pwned=2}{{constructor}}</script><script>window.pwned=3</script>'
+PAYLOAD = '<img src=x onerror="window.pwned=1">${window.pwned=2}{{x}}</p><script>window.pwned=3</script>'
 HOSTILE = PAYLOAD + "\u202eevil\u2066 🎻 弦乐 " + "long" * 400
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 PRICES = {
@@ -36,66 +36,30 @@ PRICES = {
     "python": Price(unit=0.00001, source="assumed"),
 }
 
-# One line per turn: seconds of the policy, the tool, the alias, an error, then (who, kind, seconds, tokens in, out or units).
-TURNS: list[tuple[float, str, str, str | None, list[tuple[str, Kind, float, float, int]]]] = [
-    (
-        1.2,
-        "search",
-        "search-3",
-        None,
-        [("qwen3-32b", "search", 2.1, 900, 60), ("local", "retrieve", 0.08, 1, 0)],
-    ),
-    (
-        1.4,
-        "search",
-        "search-2",
-        None,
-        [("gpt-5-mini", "search", 4.6, 1400, 120), ("web", "retrieve", 1.3, 1, 0)],
-    ),
-    (
-        1.1,
-        "enhance_reasoning",
-        "reasoner-2",
-        None,
-        [("gpt-5-mini", "expert", 9.2, 2600, 900), ("python", "python", 0.4, 0.4, 0)],
-    ),
-    (
-        1.3,
-        "enhance_reasoning",
-        "reasoner-9",
-        "There is no alias 'reasoner-9'; choose one that is on offer.",
-        [],
-    ),
-    (
-        1.0,
-        "enhance_reasoning",
-        "reasoner-1",
-        None,
-        [("gpt-5", "expert", 21.5, 4100, 1350), ("python", "python", 2.6, 2.6, 0)],
-    ),
-    (
-        1.2,
-        "search",
-        "search-3",
-        "The search took longer than 10 s.",
-        [("qwen3-32b", "search", 2.0, 1200, 40), ("local", "retrieve", 0.05, 1, 0)],
-    ),
-    (
-        0.9,
-        "enhance_reasoning",
-        "reasoner-2",
-        None,
-        [("gpt-5-mini", "expert", 6.4, 5200, 610), ("python", "python", 0.2, 0.2, 0)],
-    ),
-    (
-        1.5,
-        "search",
-        "search-1",
-        None,
-        [("gpt-5-mini", "search", 3.0, 900, 90), ("web", "retrieve", 1.1, 1, 0)],
-    ),
+Uses = list[tuple[str, Kind, float, float, int]]
+"""Who, kind, seconds, tokens in or units, tokens out."""
+
+# fmt: off
+TURNS: list[tuple[float, str, str, str | None, Uses]] = [
+    (1.2, "search", "search-3", None,
+     [("qwen3-32b", "search", 2.1, 900, 60), ("local", "retrieve", 0.08, 1, 0)]),
+    (1.4, "search", "search-2", None,
+     [("gpt-5-mini", "search", 4.6, 1400, 120), ("web", "retrieve", 1.3, 1, 0)]),
+    (1.1, "enhance_reasoning", "reasoner-2", None,
+     [("gpt-5-mini", "expert", 9.2, 2600, 900), ("python", "python", 0.4, 0.4, 0)]),
+    (1.3, "enhance_reasoning", "reasoner-9", "There is no alias 'reasoner-9'; choose another.", []),
+    (1.0, "enhance_reasoning", "reasoner-1", None,
+     [("gpt-5", "expert", 21.5, 4100, 1350), ("python", "python", 2.6, 2.6, 0)]),
+    (1.2, "search", "search-3", "The search took longer than 10 s.",
+     [("qwen3-32b", "search", 2.0, 1200, 40), ("local", "retrieve", 0.05, 1, 0)]),
+    (0.9, "enhance_reasoning", "reasoner-2", None,
+     [("gpt-5-mini", "expert", 6.4, 5200, 610), ("python", "python", 0.2, 0.2, 0)]),
+    (1.5, "search", "search-1", None,
+     [("gpt-5-mini", "search", 3.0, 900, 90), ("web", "retrieve", 1.1, 1, 0)]),
     (1.2, "answer", "answer-1", None, [("gpt-5", "expert", 14.8, 6900, 420)]),
 ]
+"""Seconds of the policy, the tool, the alias, an error, and what the call used."""
+# fmt: on
 
 
 def charge(who: str, kind: Kind, at: float, seconds: float, amount: float, output: int = 0) -> Charge:
@@ -108,7 +72,7 @@ def charge(who: str, kind: Kind, at: float, seconds: float, amount: float, outpu
 
 
 def events(run: str = "run", *, poison: str = "", budget: float | None = 0.1) -> Iterator[Event]:
-    """Yield a run of twenty events; `poison` takes the place of every name and text that others could write."""
+    """Yield a run of twenty events; `poison` takes the place of every text that others could write."""
     task = Task(id="t", question=poison or "How deep is the harbour of Veyra?", budget=Budget(cost=budget))
     ref = CatalogRef(name="rehearsal", hash="0" * 16)
     yield RolloutStarted(

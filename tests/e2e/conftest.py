@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from concert import launched
 from playwright.sync_api import ConsoleMessage, Error, Page, Request
+
+from tests.e2e.concert import launched
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (

@@ -1,24 +1,31 @@
 """The live view in a real browser: nothing missed, nothing executed, everything reachable by key."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import pytest
-from concert import HOSTILE, PAYLOAD, TURNS, events, snapshots, stage
 from playwright.sync_api import Browser, Page, expect
 
+from orchestra_app.core.events import RolloutStarted
+from orchestra_app.core.trace import Trace
+from orchestra_app.ui.graph import score
 from orchestra_app.ui.live import score_view
 from orchestra_app.ui.live_texts import TEXTS
+from tests.e2e.concert import HOSTILE, PAYLOAD, TURNS, events, snapshots, stage
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    # The server runs in this process, and Gradio's queue uses what pandas will drop.
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
 
 Serve = Callable[[gr.Blocks], str]
 LAST = list(snapshots(events()))[-1]
-NOTES = [note["i"] for note in LAST["notes"]]
-EARLIER = [shot["notes"][-1]["i"] for shot in snapshots(events())]
-"""The newest note after each event."""
+NOTES = {note["i"]: note["l"] for note in map(json.loads, LAST["notes"])}
+"""The lane of every note, by its id."""
 
 
 def shown(*shots: dict[str, Any] | None) -> gr.Blocks:
@@ -38,8 +45,8 @@ def test_every_note_of_a_run_is_drawn_in_its_lane(page: Page, serve: Serve) -> N
     page.click("#play")
     page.wait_for_selector("#live [data-state=answered]")
     assert sorted(ids(page)) == sorted(NOTES)
-    for note in LAST["notes"]:
-        assert page.locator(f'[data-lane={note["l"]}] .note[data-id="{note["i"]}"]').count() == 1
+    for note, lane in NOTES.items():
+        assert page.locator(f'[data-lane={lane}] .note[data-id="{note}"]').count() == 1
     expect(page.locator("#live [data-meter=cost] .figure")).to_have_text(f"${LAST['cost']:.4f}")
     expect(page.locator("#live [role=status]")).to_contain_text(f"${LAST['cost']:.4f} spent")
     expect(page.locator("#live .list li")).to_have_count(len(NOTES))
@@ -65,7 +72,7 @@ def test_eight_pages_at_once_miss_no_note(
     for each in pages:
         each.wait_for_selector("#live [data-state=answered]")
         drawn = each.evaluate("window.drawn")
-        assert list(dict.fromkeys(drawn)) == list(dict.fromkeys([*EARLIER[:1], *NOTES]))
+        assert list(dict.fromkeys(drawn)) == list(NOTES)
     context.close()
 
 
@@ -74,9 +81,9 @@ def test_hostile_texts_stay_texts(page: Page, serve: Serve) -> None:
     page.click("#play")
     page.wait_for_selector("#live [data-state=answered]")
     page.locator('.note[data-id="5.1"]').click()
-    expect(page.locator("#live .card .who")).to_contain_text(PAYLOAD[:40])
+    expect(page.locator("#live .particulars .who")).to_contain_text(PAYLOAD[:40])
     page.locator('.note[data-id="4.1"]').click()
-    expect(page.locator("#live .card .error dd")).to_contain_text(PAYLOAD[:40])
+    expect(page.locator("#live .particulars .error dd")).to_contain_text(PAYLOAD[:40])
     assert page.evaluate("window.pwned") is None
     assert page.locator("#live img, #live script").count() == 0
     assert PAYLOAD[:40] in (page.locator("#live .scroll").get_attribute("aria-label") or "")
@@ -116,7 +123,7 @@ def test_notes_are_reached_and_chosen_by_key(page: Page, serve: Serve) -> None:
 def test_the_details_say_who_at_which_price_and_how_long(page: Page, serve: Serve) -> None:
     page.goto(serve(shown(LAST)))
     page.locator('.note[data-id="5.1"]').click()
-    card = page.locator(".card")
+    card = page.locator(".particulars")
     for said in (
         "gpt-5",
         "Experts · Turn 5",
@@ -193,6 +200,28 @@ def test_a_chinese_browser_reads_chinese(
 
 def test_both_languages_say_the_same_things() -> None:
     assert TEXTS["en"].keys() == TEXTS["zh"].keys()
+
+
+def test_a_finished_run_is_drawn_as_it_stood_at_an_earlier_moment(page: Page, serve: Serve) -> None:
+    first, *rest = events()
+    assert isinstance(first, RolloutStarted)
+    trace = Trace.start(first)
+    for event in rest:
+        trace.apply(event)
+    with gr.Blocks() as blocks:
+        view = score_view(LAST)
+        back = gr.Button("back", elem_id="back")
+        back.click(lambda: score(trace, now=15.0, speed=0), None, view, show_progress="hidden")
+    page.goto(serve(blocks))
+    page.locator('.note[data-id="9.1"]').focus()
+    page.click("#back")
+    page.wait_for_selector("#live [data-state=running]")
+    expect(page.locator("#live .note")).to_have_count(8)
+    expect(page.locator("#live .note[data-kind=open]")).to_have_count(1)
+    expect(page.locator("#live .note[tabindex='0']")).to_have_count(1)
+    expect(page.locator("#live .bars .bar:visible")).to_have_count(3)
+    expect(page.locator("#live [data-meter=seconds] .figure")).to_have_text("15.0 s")
+    expect(page.locator("#live .ticks span").last).to_have_text("70 s")
 
 
 def test_a_view_returns_to_the_empty_staff(page: Page, serve: Serve) -> None:

@@ -55,7 +55,8 @@ def test_an_account_gives_out_its_cap_at_most_and_all_of_it_if_asked(steps, cap:
 
     async def main() -> None:
         memory = Memory()
-        account: Account = Day("day", cap / PICO, memory) if day else Shared("job", cap / PICO)
+        usd = (cap + 0.5) / PICO
+        account: Account = Day("day", usd, memory) if day else Shared("job", usd)
         spent = 0
         for amount, used in steps:
             ready = await account.ensure(amount)
@@ -80,7 +81,7 @@ def test_ledgers_on_one_database_share_the_cap_and_book_what_was_spent(steps):
 
     async def main() -> None:
         memory = Memory()
-        days = [Day("day", 1000 / PICO, memory) for _ in range(3)]
+        days = [Day("day", 1000.5 / PICO, memory) for _ in range(3)]
         spent = [0, 0, 0]
         for process, amount, used in steps:
             day = days[process]
@@ -93,7 +94,7 @@ def test_ledgers_on_one_database_share_the_cap_and_book_what_was_spent(steps):
         assert spent[2] <= leased_by_the_dead
         assert memory.taken("day") <= 1000
         left = 1000 - memory.taken("day")
-        assert await Day("day", 1000 / PICO, memory).ensure(1000) == left
+        assert await Day("day", 1000.5 / PICO, memory).ensure(1000) == left
 
     asyncio.run(main())
 
@@ -231,5 +232,5 @@ async def test_processes_on_one_database_keep_the_caps_and_a_killed_one_s_lease_
     purse = CallPurse(ledger.open(WITHOUT_LIMIT, owner="eve", simulated=False))
     with pytest.raises(BudgetError):
         await purse.reserve(fee((PICO - taken + 1) / PICO))
-    assert (await purse.reserve(fee(1.0, least=0.0))).amount == pytest.approx(1 - taken / PICO)
+    assert (await purse.reserve(fee(1.0, least=0.0))).amount == pytest.approx(1 - taken / PICO, abs=1e-8)
     store.close()

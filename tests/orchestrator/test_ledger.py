@@ -288,7 +288,7 @@ async def test_after_an_overrun_only_free_uses_start():
     assert run.overrun == "model" and run.spent == 2.0 and run.cost_left == 0
     with pytest.raises(BudgetError, match="model billed more than was reserved"):
         await purse.reserve(use(10))
-    clipped = Use("m", "expert", PRICE, most=Usage(output_tokens=500), least=Usage())
+    clipped = Use("m", "expert", PRICE, most=Usage(input_tokens=500, output_tokens=500), least=Usage())
     assert (await purse.reserve(clipped)).amount == 0, "no paid reservation, however small"
     await CallPurse(run, Hold(0.5)).reserve(use(10, price=FREE))
 
@@ -415,6 +415,46 @@ async def test_money_that_was_spent_before_counts_in_the_budget_but_in_no_accoun
     assert run.cost_left == pytest.approx(0.005) and job.left == 1.0
     with pytest.raises(BudgetError):
         await CallPurse(run).reserve(use(1000, least=1000))
+
+
+@pytest.mark.parametrize(
+    ("price", "prompt", "cached", "output"),
+    [
+        (Price(input=16.76, output=10.49), 136785, 56413, 7716),
+        (Price(input=11.89, output=13.97), 41964, 14620, 7845),
+    ],
+)
+async def test_a_cached_prompt_whose_cost_rounds_up_is_no_overrun(price, prompt, cached, output):
+    run = make_run(None)
+    purse = CallPurse(run)
+    granted = Usage(input_tokens=prompt, output_tokens=output)
+    reservation = await purse.reserve(Use("m", "expert", price, granted, granted))
+    used = granted.model_copy(update={"cached_tokens": cached})
+    assert pico(price.cost(used)) > worst(price, granted)
+    purse.settle(reservation, used)
+    assert run.overrun is None and run.spent == reservation.amount
+
+
+async def test_the_hold_is_kept_on_shared_accounts_too():
+    run = make_run(None, Shared("job", 0.02), Day("day", 0.03, Memory()))
+    reservation = await CallPurse(run, Hold(0.005)).reserve(use(100_000))
+    assert 0.0149 < reservation.amount <= 0.015
+    with pytest.raises(BudgetError):
+        await CallPurse(run, Hold(0.005)).reserve(use(10))
+    await CallPurse(run).reserve(use(10))
+
+
+async def test_what_one_account_gave_goes_back_where_the_next_is_emptied_meanwhile():
+    class Contested(Shared):
+        """Another run takes its money between the look and the reservation."""
+
+        async def ensure(self, amount: int) -> int:
+            return amount
+
+    job, contested = Shared("job", 1.0), Contested("day", 0.0)
+    with pytest.raises(BudgetError):
+        await CallPurse(make_run(None, job, contested)).reserve(use(1000))
+    assert job.left == 1.0
 
 
 async def test_what_is_exactly_affordable_starts():

@@ -11,7 +11,7 @@ from orchestra_fakes import World, make_task, make_world, play
 from orchestra_app.backends.base import Request
 from orchestra_app.backends.prices import use_of
 from orchestra_app.backends.scripted import Line, Written, calling
-from orchestra_app.core.errors import BackendError, ToolError
+from orchestra_app.core.errors import BackendError, BudgetError, OrchestraError, ToolError
 from orchestra_app.core.message import Message, Reply, ToolCall
 from orchestra_app.core.purse import Purse
 from orchestra_app.core.task import Preference
@@ -153,14 +153,31 @@ async def test_a_failing_backend_ends_the_run_with_its_charges_kept():
     assert trace.charges[-1].cost == pytest.approx(0.00028) and settled(world)
 
 
-async def test_an_error_that_nobody_expects_travels_up_and_books_what_was_open():
-    class Careless:
-        async def complete(self, request: Request, purse: Purse) -> Reply:
-            await purse.reserve(use_of(request, 100))
-            raise ZeroDivisionError
+class Careless:
+    """A backend that settles nothing."""
 
+    def __init__(self, error: Exception):
+        self.error = error
+
+    async def complete(self, request: Request, purse: Purse) -> Reply:
+        await purse.reserve(use_of(request, 100))
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BackendError("Down."), BudgetError("Too dear.")])
+async def test_what_a_failing_backend_left_open_is_booked_and_told(error: OrchestraError):
+    world = make_world([], protocol="chat")
+    policy = replace(world.orchestrator.policy, backend=Careless(error))
+    world.orchestrator = replace(world.orchestrator, policy=policy)
+    trace = await play(world, make_task(cost=1.0))
+    assert trace.status == ("failed" if isinstance(error, BackendError) else "exhausted")
+    assert trace.error == str(error) and settled(world)
+    assert trace.cost == world.ledger.purses[0].spent > 0
+
+
+async def test_an_error_that_nobody_expects_travels_up_and_books_what_was_open():
     world = make_world([])
-    policy = replace(world.orchestrator.policy, backend=Careless())
+    policy = replace(world.orchestrator.policy, backend=Careless(ZeroDivisionError()))
     orchestrator = replace(world.orchestrator, policy=policy)
     with pytest.raises(ZeroDivisionError):
         async for _ in orchestrator.run(make_task(cost=1.0)):
@@ -201,6 +218,12 @@ async def test_where_one_answer_is_all_that_is_left_it_is_taken_without_asking()
     assert trace.status == "answered" and world.called == ["answer-2"]
     assert [turn.forced for turn in trace.turns] == ["only choice"]
     assert [offer.choices for offer in trace.turns[0].offered] == [{"answer-2": 0.5}]
+
+
+async def test_an_answer_for_which_time_is_just_enough_is_taken():
+    world = make_world([])
+    trace = await play(world, make_task(seconds=5.5))
+    assert trace.status == "answered" and [turn.forced for turn in trace.turns] == ["budget"]
 
 
 async def test_the_last_turn_offers_only_answers_and_the_one_after_is_forced():
@@ -388,6 +411,27 @@ async def test_stopping_between_any_two_events_starts_nothing_new(after: int, pr
                 begun = len(world.backend.requests) + len(world.called)
     assert len(world.backend.requests) + len(world.called) == begun
     assert seen[-1].type == "finished" and seen[-1].status == "stopped" and settled(world)
+
+
+async def test_a_stop_counts_also_where_the_money_has_run_out_meanwhile():
+    world = make_world([SEARCH])
+    world.tools["search"].usage = lambda granted: Usage(output_tokens=10**7)
+    stop = Stop()
+    seen = []
+    async with aclosing(world.orchestrator.run(make_task(cost=1.0), Options(stop=stop))) as events:
+        async for event in events:
+            seen.append(event)
+            if event.type == "tool":
+                stop.set()
+    assert seen[-1].type == "finished" and seen[-1].status == "stopped"
+
+
+async def test_stopping_from_a_listener_to_the_text_stops_the_run_in_order():
+    stop = Stop()
+    world = make_world([Reply(text="Let me see.", calls=SEARCH.calls), LAST])
+    trace = await play(world, stop=stop, on_text=lambda text: stop.set())
+    assert trace.status == "stopped" and world.called == [] and settled(world)
+    assert len(trace.charges) == 1
 
 
 async def test_closing_the_generator_after_any_event_settles_everything():

@@ -1,8 +1,9 @@
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import QUESTION, FakeTool, Memory, make_catalog, make_policy, make_task
 
@@ -23,6 +24,7 @@ from orchestra_app.orchestrator.prompt import final_prompts
 from orchestra_app.tools.base import Toolbox
 
 CATALOG = make_catalog()
+SWAPPED = {**CATALOG.models, "cheap": CATALOG.models["dear"], "dear": CATALOG.models["cheap"]}
 ALL = {"search-1", "reasoner-1", "reasoner-2", "answer-1", "answer-2"}
 
 
@@ -63,15 +65,21 @@ BUDGETS = st.none() | st.floats(0, 0.03) | st.floats(0, 0.5)
 SECONDS = st.none() | st.floats(0.1, 60)
 
 
+# As it is, and with a cheap answer that is slow and a quick one that is dear.
+CATALOGS = st.sampled_from([CATALOG, CATALOG.model_copy(update={"models": SWAPPED})])
+
+
 @settings(max_examples=300, deadline=None)
-@given(BUDGETS, SECONDS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 20_000), st.integers(1, 3))
-def test_less_money_or_time_never_offers_more(cost, seconds, cost_share, seconds_share, found, documents):
+@example(CATALOG.model_copy(update={"models": SWAPPED}), None, 25.0, 1.0, 0.6, 0)
+@given(CATALOGS, BUDGETS, SECONDS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 20_000))
+def test_less_money_or_time_never_offers_more(catalog, cost, seconds, cost_share, seconds_share, found):
     async def main() -> None:
-        state = state_of(found=found, documents=documents)
-        more = await packed(purse_of(cost, seconds), state)
+        tools = Toolbox([FakeTool(name, catalog) for name in catalog.tools])
+        state = replace(state_of(found=found), catalog=catalog)
+        more = await plan_packed(tools, state, purse_of(cost, seconds))
         fewer = cost if cost is None else cost * cost_share
         sooner = seconds if seconds is None else max(0.01, seconds * seconds_share)
-        less = await packed(purse_of(fewer, sooner), state)
+        less = await plan_packed(tools, state, purse_of(fewer, sooner))
         assert aliases(less.offered) <= aliases(more.offered)
         assert not (more.refusal and not less.refusal)
 

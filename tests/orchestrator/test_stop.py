@@ -59,3 +59,18 @@ async def test_a_cancellation_from_outside_stays_one_whether_or_not_it_was_stopp
             stop.set()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_a_stop_from_inside_the_work_cancels_nothing_after_it():
+    """Such as by a listener to streamed text, where the work then ends without waiting again."""
+
+    async def work() -> str:
+        stop.set()
+        return "done"
+
+    stop = Stop()
+    with pytest.raises(Stopped):
+        await stop.run(work())
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0

@@ -71,6 +71,11 @@ def folded(*events: Event) -> Trace:
     return trace
 
 
+def played(trace: Trace, **options: Any) -> list[dict[str, Any]]:
+    """Return the notes of the score as the browser reads them."""
+    return [json.loads(note) for note in score(trace, **options)["notes"]]
+
+
 WHOLE: tuple[Event, ...] = (
     replied(1, call("a"), call("b", "search", "search-1")),
     finished(5, "b", charge("gpt", "search", 1, 3), charge("wiki", "retrieve", 4, 1, 0.0)),
@@ -86,7 +91,7 @@ WHOLE: tuple[Event, ...] = (
 def test_the_snapshot_of_a_whole_run_is_this() -> None:
     shot = score(folded(*WHOLE))
     used = [100, 0, 20, 0, 0.0]
-    assert shot.pop("notes") == [
+    assert [json.loads(note) for note in shot.pop("notes")] == [
         {"i": "1", "l": "policy", "s": 0.0, "w": "conductor", "d": 1.0, "c": 0.0001, "p": 0, "u": used,
          "a": "enhance_reasoning → reasoner-1, search → search-1"},
         {"i": "1.1", "l": "expert", "s": 1.0, "w": "gpt", "d": 6.0, "c": 0.02, "p": 0, "u": used,
@@ -127,7 +132,7 @@ def test_the_snapshot_of_a_whole_run_is_this() -> None:
 def test_notes_keep_their_order_while_a_run_grows() -> None:
     before: list[str] = []
     for count in range(len(WHOLE) + 1):
-        now = [note["i"] for note in score(folded(*WHOLE[:count]))["notes"]]
+        now = [note["i"] for note in played(folded(*WHOLE[:count]))]
         assert now[: len(before)] == before
         assert len(now) == len(set(now))
         before = now
@@ -176,7 +181,7 @@ def test_nobody_thinks_any_more_once_the_answer_is_there() -> None:
 
 def test_a_call_without_result_is_cut_when_the_run_ends() -> None:
     trace = folded(replied(1, call("a")), RolloutFinished(status="stopped", at=6))
-    note = score(trace)["notes"][-1]
+    note = played(trace)[-1]
     assert (note["i"], note["d"], note["m"]) == ("1.1", 5.0, "x")
 
 
@@ -210,12 +215,13 @@ def test_an_estimated_charge_lasts_until_its_result() -> None:
 @pytest.mark.parametrize("now", [0.5, 1.0, 2.0, 4.5, 8.0, 9.99, 10.0, 13.9])
 def test_the_past_is_drawn_as_it_looked_then(now: float) -> None:
     shot = score(folded(*WHOLE), now=now, speed=0)
+    heard = [json.loads(note) for note in shot["notes"]]
     assert (shot["status"], shot["live"], shot["now"], shot["end"]) == ("running", False, now, 14.0)
-    for note in shot["notes"]:
+    for note in heard:
         assert note["s"] <= now
         assert ("d" in note) == (note["s"] + note.get("d", 99) <= now)
         assert "d" in note or "c" not in note
-    assert shot["cost"] == pytest.approx(sum(note.get("c", 0) for note in shot["notes"]))
+    assert shot["cost"] == pytest.approx(sum(note.get("c", 0) for note in heard))
 
 
 def test_a_moment_after_the_end_is_the_end() -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from . import confine, kernel, landlock, limits, readable, seccomp, zygote
 
-PACKAGES = ("numpy", "sympy", "mpmath")
+PACKAGES = ("numpy", "sympy", "mpmath", "math_verify", "latex2sympy2_extended", "antlr4")
 
 # What such programs load most, so that they find it loaded.
 _LIBRARY = (

@@ -32,6 +32,8 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
         return await arrived(desk, page, request, stored)
 
     async def attach(request: gr.Request, run_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
+        # A generator that yields nothing would empty its outputs.
+        yield {page.problem: gr.skip()}
         if run_id:
             watched = watching.begin(str(request.session_hash))
             async with aclosing(attached(desk, page, visitor(request, stored), run_id, watched)) as shown:

@@ -1,5 +1,6 @@
 """The Traces page: kept traces, found by filters and opened in the same view as a live run."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -29,7 +30,7 @@ class TracesPage:
     listed: gr.Column
     text: gr.Textbox
     menus: dict[str, gr.Dropdown]
-    costs: tuple[gr.Number, gr.Number]
+    costs: tuple[gr.Textbox, gr.Textbox]
     clear: gr.Button
     rows: gr.HTML
     counted: gr.HTML
@@ -99,7 +100,7 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
     )
 
 
-def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Number, gr.Number], gr.Button]:
+def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Textbox, gr.Textbox], gr.Button]:
     with gr.Row(elem_classes=["filters"]):
         text = gr.Textbox(
             label=label("find"), placeholder=label("find_placeholder"), max_lines=1, min_width=220, elem_id="find"
@@ -112,8 +113,8 @@ def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Number, gr.
             for name in MENUS
         }  # fmt: skip
         costs = (
-            gr.Number(None, label=label("filter_from"), min_width=80, step=0.01, elem_id="filter-from"),
-            gr.Number(None, label=label("filter_to"), min_width=80, step=0.01, elem_id="filter-to"),
+            gr.Textbox(label=label("filter_from"), min_width=70, max_lines=1, elem_id="filter-from"),
+            gr.Textbox(label=label("filter_to"), min_width=70, max_lines=1, elem_id="filter-to"),
         )
         clear = gr.Button(label("clear"), size="sm", scale=0, min_width=100, elem_id="clear-filters")
     return text, menus, costs, clear
@@ -143,8 +144,11 @@ def _name(value: Any) -> str | None:
 
 
 def _amount(value: Any) -> float | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and -1e12 < value < 1e12 else None
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: tuple[Any, ...], number: Any) -> dict[Any, Any]:

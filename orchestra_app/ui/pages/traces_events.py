@@ -61,6 +61,8 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             yield {page.problem: said(str(error))}
 
     async def arrive(request: gr.Request, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
+        # A generator that yields nothing would empty its outputs.
+        yield {page.problem: gr.skip()}
         if wanted := dict(request.query_params).get("trace"):
             async with aclosing(opened(request, stored, wanted)) as shown:
                 async for values in shown:
@@ -88,7 +90,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     page.newer.click(turned(-1), inputs, rows, **many)
     page.older.click(turned(1), inputs, rows, **many)
     page.clear.click(
-        lambda: ["", *([""] * len(page.menus)), None, None], None, page.filters, **QUIET
+        lambda: [""] * len(page.filters), None, page.filters, **QUIET
     ).then(show, inputs, rows, **many)
     page.rows.select(open_, [page.browser], view, **many)
     blocks.load(arrive, [page.browser], [*view, tabs], **many)

@@ -67,6 +67,7 @@ function layLane(lane, scale) {
 
 function layBars(scale) {
   let free = -Infinity;
+  for (const [id, bar] of bars) bar.hidden = !drawn.has(id);
   for (const { note } of marks) {
     if (note.i !== String(turnOf(note))) continue;
     if (!bars.has(note.i)) bars.set(note.i, make('i', 'bar', one('.bars'), number(turnOf(note))));
@@ -164,6 +165,7 @@ function layout() {
   layMoney(scale);
   one('.drop').hidden = !item;
   if (item) style(one('.drop'), 'left', Math.round(ended(item.note) * scale));
+  clock();
   glide();
 }
 
@@ -177,7 +179,7 @@ function glide() {
   one('.area').setAttribute('d', `${path}H${end.toFixed(1)}V${high - 1}Z`);
   layReserved(scale, end);
   one('.cursor').style.transform = `translateX(${end.toFixed(1)}px)`;
-  if (performance.now() - told > 90 || !shot.live) clock();
+  if (performance.now() - told > 90) clock();
   // A phone shows a part of the score: it turns the page where the cursor comes near the edge.
   const hidden = end - scrolled > view * 0.85 || end < scrolled;
   if (view && follows && shot.live && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.45);

@@ -43,9 +43,9 @@ function newNote(id) {
   return item;
 }
 
-function drawNote(note) {
-  const item = drawn.get(note.i) || newNote(note.i), text = JSON.stringify(note);
-  if (item.text === text) return item;
+function drawNote(text, place) {
+  if (marks[place]?.text === text) return marks[place];
+  const note = JSON.parse(text), item = drawn.get(note.i) || newNote(note.i);
   Object.assign(item, { note, text });
   item.name.textContent = note.w;
   item.price.textContent = cost(note);
@@ -131,7 +131,7 @@ function describe() {
   described = key;
   detail.replaceChildren();
   if (!item) return make('p', 'choose', detail, texts.choose);
-  const { note } = item, card = make('div', 'card', detail), head = make('div', 'title', card);
+  const { note } = item, card = make('div', 'particulars', detail), head = make('div', 'title', card);
   card.dataset.lane = note.l;
   make('i', 'glyph', head);
   make('bdi', 'who', head, note.w);
@@ -215,8 +215,9 @@ function draw() {
   one('.score').dataset.state = shot.live ? 'live' : shot.status;
   scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
   marks = shot.notes.map(drawNote);
-  const ids = new Set(shot.notes.map(note => note.i));
+  const ids = new Set(marks.map(item => item.note.i));
   for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line.remove(), drawn.delete(id)];
+  if (marks.length && !marks.some(item => item.button.tabIndex === 0)) marks[0].button.tabIndex = 0;
   for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
   for (const name of LANES) stack(lanes[name]);
   lanes.judge.lane.hidden = !lanes.judge.items.length;

@@ -1,0 +1,94 @@
+"""Compares two mathematical answers by what they mean, with math-verify inside the sandbox."""
+
+import json
+import re
+
+from orchestra_app.core.errors import ToolError
+from orchestra_app.sandbox.base import Sandbox
+
+LONGEST = 400
+"""Characters of the longest answer that is read as mathematics."""
+SECONDS = 10.0
+"""Seconds that one comparison may take."""
+
+_NAMED = re.compile(
+    r"(?<![\\A-Za-z])(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|exp|pi)(?![A-Za-z])"
+)
+_ROOT = re.compile(r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)|√\s*(\w+)")
+_POWER = re.compile(r"\^\s*(?:\(([^()]*)\)|(-?\d+(?:\.\d+)?))")
+_WRAPPERS = (re.compile(r"\\(?:boxed|mathrm|text|mathbf)\s*\{([^{}]*)\}"), re.compile(r"\$+([^$]*)\$+"))
+_SIGNS = str.maketrans(
+    {
+        **{"−": "-", "–": "-", "×": "\\cdot ", "·": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty "},
+        **{"²": "^{2}", "³": "^{3}", "≤": "\\le ", "≥": "\\ge "},
+    }
+)
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_MIXED = re.compile(r"\d\s+\d")
+_SCIENTIFIC = re.compile(r"\d[eE][+-]?\d")
+_MEANT = re.compile(r"[A-Za-z0-9\\]")
+
+# The package asks which antlr4 is installed, and confined code may not list that; requirements.txt names it.
+# A free letter may be a unit, and a decimal may be rounded: where those differ, somebody else has to judge.
+_PROGRAM = r"""
+import importlib.metadata, json, logging
+importlib.metadata.version = lambda name: "4.13.2"
+logging.disable()
+import sympy
+from math_verify import LatexExtractionConfig, parse, verify
+
+def read(text):
+    found = parse(f"${text}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    return found[0] if found else None
+
+def compare(gold, answer):
+    if gold is None or answer is None:
+        return None
+    if verify(gold, answer, timeout_seconds=None):
+        return True
+    if not (getattr(gold, "is_number", False) and getattr(answer, "is_number", False)):
+        return None
+    wanted, given = complex(gold), complex(answer)
+    exact = not (gold.has(sympy.Float) or answer.has(sympy.Float))
+    return False if exact or abs(wanted - given) > 0.01 * abs(wanted) else None
+
+print(json.dumps(compare(*map(read, json.loads(TEXTS)))))
+"""
+_SAID = {"true": True, "false": False}
+
+
+async def equal(answer: str, gold: str, sandbox: Sandbox) -> bool | None:
+    """Return whether two answers are the same mathematics; None where that cannot be told.
+
+    False only for two numbers that differ, by more than 1 % where one of them is a decimal. None for words,
+    for units, for what takes too long, and where the sandbox is off or lacks math-verify.
+    """
+    texts = [latex(gold), latex(answer)]
+    if None in texts:
+        return None
+    try:
+        run = await sandbox.run(f"TEXTS = {json.dumps(texts)!r}\n{_PROGRAM}", seconds=SECONDS)
+    except ToolError:
+        return None
+    return _SAID.get(run.stdout.strip()) if run.status == 0 else None
+
+
+def latex(text: str) -> str | None:
+    """Return a short mathematical text as LaTeX; None where it is words, or too long.
+
+    Plain writing such as `sqrt(2)/2`, `x**2` and `2π` is translated.
+    """
+    text = text.strip().rstrip(".").strip()
+    if len(text) > LONGEST:
+        return None
+    text = text.translate(_SIGNS).replace("**", "^")
+    for wrapper in _WRAPPERS:
+        text = wrapper.sub(r"\1", text)
+    for _ in range(text.count("sqrt") + text.count("√")):
+        text = _ROOT.sub(lambda found: f"\\sqrt{{{found[1] or found[2]}}}", text)
+    text = _POWER.sub(lambda found: f"^{{{found[1] or found[2]}}}", text)
+    text = _NAMED.sub(r"\\\1 ", text).strip()
+    rest = _COMMAND.sub(" ", text)
+    unreadable = "$" in text or _WORD.search(rest) or _MIXED.search(rest) or _SCIENTIFIC.search(rest)
+    return text if not unreadable and _MEANT.search(text) else None

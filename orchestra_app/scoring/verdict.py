@@ -1,0 +1,49 @@
+"""The automatic verdict on a finished trace: equal in writing, equal as mathematics, or what a judge says."""
+
+from datetime import UTC, datetime
+
+from orchestra_app.core.purse import Purse
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.scoring.judge import Judge
+from orchestra_app.scoring.match import matches
+from orchestra_app.scoring.maths import equal
+
+MATCH = "normalised exact match"
+MATHS = "maths equivalence"
+NO_ANSWER = "no answer was given"
+
+
+def gold_of(trace: Trace) -> str | None:
+    """Return the right answer as far as it is known: a person's latest word, else the task's."""
+    said = [label for label in trace.labels if label.source == "human" and label.gold]
+    return max(said, key=lambda label: label.at).gold if said else trace.task.answer
+
+
+async def verdict(
+    trace: Trace, sandbox: Sandbox | None = None, *, judge: Judge | None = None, purse: Purse | None = None
+) -> Label | None:
+    """Return an automatic label for a finished trace; None where nothing can be said.
+
+    A trace that a person stopped or a dead process left is not judged. Without a judge, an answer that is
+    written differently and no number stays open. judge, purse: go together; raises as `Judge.label` does.
+    """
+    gold = gold_of(trace)
+    if not gold or trace.status in ("running", "stopped", "interrupted"):
+        return None
+    if not trace.answer:
+        return _benchmark(False, gold, NO_ANSWER)
+    if matches(trace.answer, gold):
+        return _benchmark(True, gold, MATCH)
+    same = await equal(trace.answer, gold, sandbox) if sandbox else None
+    if same is not None:
+        return _benchmark(same, gold, MATHS)
+    if judge is None or purse is None:
+        return None
+    return await judge.label(trace.task, trace.answer, gold, purse)
+
+
+def _benchmark(correct: bool, gold: str, note: str) -> Label:
+    return Label(
+        source="benchmark", correct=correct, gold=gold, note=note, by="orchestra", at=datetime.now(UTC)
+    )
