@@ -194,7 +194,7 @@ class Workspace:
         orchestrator = await self.orchestrator(catalog, policy)
         options = options or Options()
         run = Run(options.trace_id, options.owner, speed, stop=options.stop)
-        options = replace(options, on_text=run.on_text)
+        options = replace(options, on_text=run.on_text, on_reserved=run.on_reserved)
         self.runs.start(run, lambda started: self.rollout(orchestrator, task, options, run=started))
         return run
 

@@ -40,6 +40,8 @@ class RunPurse:
         self.clock = clock
         self.overrun: str | None = None
         """Who billed above its reservation; after that nothing paid starts."""
+        self.on_reserved: Callable[[float], None] | None = None
+        """Called with the USD that are set aside, whenever more is."""
         self._budget = budget
         self._cap = None if budget.cost is None else math.floor(budget.cost * PICO)
         self._accounts = tuple(accounts)
@@ -118,6 +120,8 @@ class RunPurse:
             granted = use.most if ready >= most else _clip(use, use.price, ready)
             amount = worst(use.price, granted)
             if self._take(amount, held):
+                if self.on_reserved:
+                    self.on_reserved(self.reserved)
                 return granted, amount
         if self.overrun:
             raise BudgetError(f"{self.overrun} {OVERRUN}")

@@ -31,6 +31,8 @@ class Options:
     stop: Stop = field(default_factory=Stop)
     on_text: Callable[[str], None] | None = None
     """Called with the policy's text as it streams in."""
+    on_reserved: Callable[[float], None] | None = None
+    """Called with the USD that are set aside for calls under way, whenever more is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Rollout:
         self.purse = orchestrator.ledger.open(
             task.budget, owner=options.owner, simulated=simulated, job=options.job
         )
+        self.purse.on_reserved = options.on_reserved
         self.started = RolloutStarted(
             trace_id=options.trace_id,
             task=task,

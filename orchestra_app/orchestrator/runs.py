@@ -30,6 +30,8 @@ class Run:
     trace: Trace | None = None
     text: str = ""
     """What the policy has streamed in this turn."""
+    reserved: float = 0.0
+    """USD set aside for the calls under way."""
     error: str | None = None
     """Why the run could not even be kept, if so."""
     done: bool = False
@@ -88,6 +90,11 @@ class Run:
         self.text += piece
         self.changed(text=True)
 
+    def on_reserved(self, usd: float) -> None:
+        """Take note of what is set aside, until the next event says what it came to."""
+        self.reserved = usd
+        self.changed(text=True)
+
 
 class Runs:
     """Every run of this process by its id."""
@@ -108,7 +115,7 @@ class Runs:
         try:
             async with aclosing(record(run)) as recorded:
                 async for _, trace in recorded:
-                    run.trace, run.text = trace, ""
+                    run.trace, run.text, run.reserved = trace, "", 0.0
                     run.changed()
         except OrchestraError as error:
             run.error = str(error)

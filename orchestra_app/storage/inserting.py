@@ -19,7 +19,7 @@ from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TUR
 from orchestra_app.storage.statements import clock_sql
 
 Inserted = Literal["added", "same", "kept", "refused"]
-"""`same`: it was there already; `kept`: another with its id was, and stays; `refused`: no database takes it."""
+"""`same`: it was there; `kept`: another with its id was, and stays; `refused`: no database takes it."""
 
 
 def insert(connection: Connection, trace: Trace) -> Inserted:

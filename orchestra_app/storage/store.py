@@ -10,11 +10,20 @@ from sqlalchemy import Connection, delete, insert, select
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.trace import Label, Trace
-from orchestra_app.storage import accounts, labels, reaping
+from orchestra_app.storage import accounts, inserting, labels, reaping
 from orchestra_app.storage.database import Database
+from orchestra_app.storage.inserting import Inserted
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.outcomes import Outcome, Wanted, list_outcomes, read_traces
-from orchestra_app.storage.queries import Facets, Filter, Summary, count_facets, count_traces, list_traces
+from orchestra_app.storage.queries import (
+    Facets,
+    Filter,
+    Summary,
+    count_facets,
+    count_traces,
+    find_ids,
+    list_traces,
+)
 from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
 from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
 from orchestra_app.storage.writer import Writer
@@ -70,6 +79,17 @@ class Store:
         """Return one page of traces without their turns, the newest first; pages count from 1."""
         return await asyncio.to_thread(self._list, wanted, page, size)
 
+    async def ids(self, wanted: Filter = ALL) -> tuple[str, ...]:
+        """Return the ids of all traces that are wanted, the oldest first."""
+        return await asyncio.to_thread(self._read, find_ids, wanted)
+
+    async def insert(self, traces: Sequence[Trace]) -> tuple[Inserted, ...]:
+        """Keep finished traces from elsewhere with their labels; return what became of each.
+
+        A trace whose id is there already stays as it is. All that were added are durable together.
+        """
+        return await asyncio.to_thread(self._insert, traces)
+
     async def count(self, wanted: Filter = ALL) -> int:
         """Return how many traces are wanted."""
         return await asyncio.to_thread(self._read, count_traces, wanted)
@@ -101,6 +121,17 @@ class Store:
     async def catalog(self, digest: str) -> Catalog | None:
         """Return the snapshot with this hash, or None."""
         return await asyncio.to_thread(self._catalog, digest)
+
+    async def snapshot(self, digest: str) -> str | None:
+        """Return the JSON text of the catalogue snapshot with this hash, as it was kept; or None."""
+        return await asyncio.to_thread(self._read, inserting.find_snapshot, digest)
+
+    async def insert_snapshot(self, body: str) -> bool:
+        """Keep the JSON text of a catalogue under its hash; return whether it is new.
+
+        Raises ValueError where it is no catalogue.
+        """
+        return await asyncio.to_thread(self._write, inserting.insert_snapshot, body)
 
     async def reap(self) -> int:
         """Close running traces whose process is dead or silent for 30 s; return how many."""
@@ -153,6 +184,14 @@ class Store:
             [read_turn(turn, texts) for turn in turns],
             known.values(),
         )
+
+    def _insert(self, traces: Sequence[Trace]) -> tuple[Inserted, ...]:
+        with self._database.write() as connection:
+            done = [inserting.insert(connection, trace) for trace in traces]
+            there = [trace.id for trace, each in zip(traces, done, strict=True) if each == "kept"]
+            known = read_traces(connection, there)
+        same = [each == "kept" and known[trace.id] == trace for trace, each in zip(traces, done, strict=True)]
+        return tuple("same" if equal else each for equal, each in zip(same, done, strict=True))
 
     def _delete(self, trace_id: str, owner: str) -> bool:
         with self._database.write() as connection:

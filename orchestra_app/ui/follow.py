@@ -59,7 +59,14 @@ async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGene
             pieces = transcript(trace, catalog, texts, settled=settled)
             settled = pieces[:-1]
             yield view.shown(
-                trace, texts, catalog=catalog, pieces=pieces, now=_now(run, trace), speed=run.speed or 1.0
+                trace,
+                texts,
+                catalog=catalog,
+                pieces=pieces,
+                now=_now(run, trace),
+                speed=run.speed or 1.0,
+                reserved=run.reserved,
+                text=run.text,
             )
 
 

@@ -53,16 +53,21 @@ class View:
         pieces: Sequence[Markup],
         now: float | None = None,
         speed: float = 1.0,
+        reserved: float = 0.0,
+        text: str = "",
     ) -> dict[Any, Any]:
-        """Return what the components show of a trace; `pieces` are its transcript's."""
+        """Return what the components show of a trace; `pieces` are its transcript's.
+
+        reserved: USD set aside for calls under way. text: what the policy has streamed in this turn.
+        """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
         bill = tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
         title = tag("h3", texts["transcript"]) if pieces else ""
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
-            self.live: score(trace, now=now, speed=speed),
-            self.answer: parts(trace.id, *([outcome(trace, texts)] if over else [])),
+            self.live: score(trace, now=now, speed=speed, reserved=reserved),
+            self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.verdict: gr.Column(visible=over),
             self.bill: parts(trace.id, bill),
             self.transcript: parts(trace.id, title, *pieces),
@@ -71,6 +76,10 @@ class View:
     def kept_trace(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
         """Return what the components show of a trace that is over."""
         return self.shown(trace, texts, catalog=catalog, pieces=transcript(trace, catalog, texts))
+
+
+def _streamed(text: str) -> list[Markup]:
+    return [tag("p", text, class_="streamed")] if text else []
 
 
 def view(prefix: str = "") -> View:

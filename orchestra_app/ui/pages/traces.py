@@ -171,7 +171,6 @@ async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: tuple[A
         page.newer: gr.Button(interactive=number > 1),
         page.older: gr.Button(interactive=number * PAGE < count),
         page.number: number,
-        page.problem: None,
     }
 
 

@@ -99,7 +99,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     page.delete.click(lambda: gr.Row(visible=True), None, page.sure, **QUIET)
     page.keep.click(lambda: gr.Row(visible=False), None, page.sure, **QUIET)
     removed = page.confirm.click(remove, [page.browser, page.current], [*turn, page.problem], **QUIET)
-    removed.then(show, inputs, [each for each in rows if each is not page.problem], **many)
+    removed.then(show, inputs, rows, **many)
     page.view.live.skip(_skip(desk), [page.browser, page.current], None, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
 
