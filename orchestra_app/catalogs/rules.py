@@ -83,7 +83,7 @@ def _keys_at(location: Location) -> list[str]:
 
 def broken_rules(catalog: Catalog) -> list[Problem]:
     """Return what is wrong beyond types: addresses, names of keys, and limits and names that clash."""
-    return [*_models(catalog), *_limits(catalog), *_names(catalog)]
+    return [*_models(catalog), *_simulated(catalog), *_limits(catalog), *_names(catalog)]
 
 
 def _models(catalog: Catalog) -> Iterator[Problem]:
@@ -104,6 +104,17 @@ def _models(catalog: Catalog) -> Iterator[Problem]:
 
 
 _NOT_THE_KEY = "should be the name of an environment variable such as OPENAI_API_KEY, never the key itself."
+
+
+def _simulated(catalog: Catalog) -> Iterator[Problem]:
+    """Yield what would spend real money under the name of a rehearsal, past every cap of a day."""
+    if catalog.simulated:
+        for name, model in catalog.models.items():
+            if model.backend == "openai":
+                yield ("models", name, "backend"), "should be 'simulated' where the catalogue is simulated."
+        for name, source in catalog.sources.items():
+            if source.kind == "tavily":
+                yield ("sources", name, "kind"), "should be 'local' where the catalogue is simulated."
 
 
 def _limits(catalog: Catalog) -> Iterator[Problem]:

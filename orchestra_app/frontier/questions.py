@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -145,22 +145,27 @@ def _csv_rows(text: str, name: str) -> Iterator[Found]:
 
 
 def _csv_records(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield each record with its number from 1, or what is wrong with it; one broken record costs no other."""
-    lines = text.replace("\x00", "\ufffd").splitlines(keepends=True)
-    number, start = 0, 0
-    reader = csv.reader(lines, strict=True)
-    while start < len(lines):
-        number += 1
+    """Yield each record with its number from 1, or what is wrong with it; a broken one costs no other."""
+    lines = list(StringIO(text.replace("\x00", "\ufffd"), newline=""))
+    at, number = 0, 0
+
+    def rest() -> Iterator[str]:
+        nonlocal at
+        while at < len(lines):
+            at += 1
+            yield lines[at - 1]
+
+    reader = csv.reader(rest(), strict=True)
+    while at < len(lines):
+        number, start = number + 1, at
         try:
             yield number, next(reader)
-            start += reader.line_num
         except StopIteration:
             return
         except csv.Error as error:
             yield number, f"it cannot be read ({error}); check its quotes."
             # A quote that is never closed takes in all that follows, so reading goes on in the next line.
-            start += 1
-        reader = csv.reader(islice(lines, start, None), strict=True)
+            at, reader = start + 1, csv.reader(rest(), strict=True)
 
 
 def _json_rows(text: str) -> Iterator[Found]:

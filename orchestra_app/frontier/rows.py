@@ -30,8 +30,9 @@ class Row(Value):
     cost: float
     """USD."""
     seconds: float
-    adherence: float
-    violations: int
+    adherence: float | None = None
+    """None: not read."""
+    violations: int = 0
     """Calls of what was not on offer."""
     models: dict[str, int] = Field(default_factory=dict)
     """Calls by the model that was asked, or by the tool where no model was."""

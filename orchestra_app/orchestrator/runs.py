@@ -142,9 +142,9 @@ class Runs:
             if run.steps == steps:
                 await run.wait_for_step(steps)
 
-    def active(self, owner: str) -> int:
-        """Return how many runs of one visitor are under way."""
-        return sum(1 for run in self._runs.values() if run.owner == owner and not run.done)
+    def active(self, owner: str | None = None) -> int:
+        """Return how many runs are under way, of one visitor or of all."""
+        return sum(1 for run in self._runs.values() if owner in (None, run.owner) and not run.done)
 
     def _forget(self) -> None:
         done = [run_id for run_id, run in self._runs.items() if run.done]

@@ -25,6 +25,7 @@ class Wanted:
 
     group: str | None = None
     """How the names of their groups begin; letters, digits, `-`, `.` and `/` only."""
+    catalog: str | None = None
     catalog_hash: str | None = None
     owner: str | None = None
     statuses: tuple[Status, ...] | None = None
@@ -51,6 +52,7 @@ class Outcome:
     simulated: bool
     seed: int | None
     parent: str | None
+    error: str | None
     started_at: datetime
 
 
@@ -66,7 +68,7 @@ def list_outcomes(connection: Connection, wanted: Wanted) -> tuple[Outcome, ...]
         glob = connection.dialect.name == "sqlite"
         begins = TRACE.c.group.op("GLOB" if glob else "LIKE")(wanted.group + ("*" if glob else "%"))
         query = query.where(begins)
-    for name in ("catalog_hash", "owner"):
+    for name in ("catalog", "catalog_hash", "owner"):
         if (value := getattr(wanted, name)) is not None:
             query = query.where(TRACE.c[name] == value)
     for column, values in ((TRACE.c.status, wanted.statuses), (TRACE.c.verdict, wanted.verdicts)):

@@ -165,6 +165,14 @@ class Store:
             return list_traces(connection, wanted, page=page, size=size)
 
     def _get(self, trace_id: str, owner: str | None) -> Trace | None:
+        try:
+            return self._rebuild(trace_id, owner)
+        except (ValueError, KeyError) as error:
+            raise StorageError(
+                f"Trace {trace_id} is damaged in {self.place}: delete it, or restore a copy of the database."
+            ) from error
+
+    def _rebuild(self, trace_id: str, owner: str | None) -> Trace | None:
         with self._database.read() as connection:
             row = _one(connection, select(TRACE).where(TRACE.c.id == trace_id))
             if row is None or (owner is not None and row["owner"] != owner):
@@ -190,8 +198,8 @@ class Store:
             done = [inserting.insert(connection, trace) for trace in traces]
             there = [trace.id for trace, each in zip(traces, done, strict=True) if each == "kept"]
             known = read_traces(connection, there)
-        same = [each == "kept" and known[trace.id] == trace for trace, each in zip(traces, done, strict=True)]
-        return tuple("same" if equal else each for equal, each in zip(same, done, strict=True))
+        equal = [known.get(trace.id) == trace for trace in traces]
+        return tuple("same" if same else each for same, each in zip(equal, done, strict=True))
 
     def _delete(self, trace_id: str, owner: str) -> bool:
         with self._database.write() as connection:

@@ -18,6 +18,8 @@ from orchestra_app.workspace import Workspace
 
 MOST_RUNS = 3
 """Runs that one visitor may have under way."""
+MOST_RUNS_OF_ALL = 64
+"""Runs that all visitors together may have under way."""
 PLAYED = 20.0
 """Simulated seconds that the page plays in one."""
 MAX_GOLD = 20_000
@@ -49,6 +51,10 @@ async def begin(
     known = workspace.catalog(catalog)
     for problem in problems(wish, known):
         raise ConfigError(problem.sentence(texts))
+    if not (desk.door.local or known.simulated or workspace.settings.daily_cap):
+        raise ConfigError(texts["no_cap"])
+    if workspace.runs.active() >= MOST_RUNS_OF_ALL:
+        raise ConfigError(texts["too_busy"])
     if workspace.runs.active(visitor.owner) >= MOST_RUNS:
         raise ConfigError(texts["too_many"].format(number=MOST_RUNS))
     try:

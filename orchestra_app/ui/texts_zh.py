@@ -55,6 +55,8 @@ CHINESE = {
     "bad_budget_seconds": "请填写 {least} 到 {most} 秒，或留空。",
     "bad_budget_turns": "轮次请填写 {least} 到 {most} 的整数。",
     "bad_seed": "种子请填写 {least} 到 {most} 的整数。",
+    "no_cap": "本站对他人开放且未设每日上限，因此不调用任何收费模型；管理员可设置 ORCHESTRA_DAILY_CAP。",
+    "too_busy": "正在运行的问题太多，请稍后再试。",
     "too_many": "你有 {number} 个问题正在运行；请等其中一个完成，或停止它。",
     "no_trace": "没有你可以查看的轨迹 {id}。",
     "no_such": "请从{field}列表中选择。",

@@ -187,6 +187,14 @@ def test_a_mistake_is_said_with_its_line_its_key_and_what_is_expected(
     assert check(path)[0] == said.splitlines()[0]
 
 
+def test_a_simulated_catalogue_names_nothing_that_costs_real_money(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('name = "mine"', 'name = "mine"\nsimulated = true', 1))
+    said = " ".join(check(path))
+    assert "should be 'simulated' where the catalogue is simulated" in said
+    assert "should be 'local' where the catalogue is simulated" in said
+
+
 def test_the_same_file_without_the_mistakes_is_a_catalogue(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())

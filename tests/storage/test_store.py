@@ -1,6 +1,7 @@
 """The store on both databases: what goes in comes out, and is found, labelled and deleted."""
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -216,3 +217,20 @@ async def test_a_catalogue_is_kept_under_its_hash(store: Store):
     await store.save_catalog(catalog)
     assert await store.catalog(catalog.hash) == catalog
     assert await store.catalog("0") is None
+
+
+@pytest.mark.parametrize("damage", ["UPDATE turn SET body = '{'", "DELETE FROM event"])
+async def test_a_damaged_trace_is_a_sentence_that_names_it(tmp_path, damage: str):
+    store = Store.open(tmp_path)
+    try:
+        await save(store, rollout("broken"))
+        await save(store, rollout("whole", turns=0))
+        connection = sqlite3.connect(tmp_path / "orchestra.db")
+        with connection:
+            connection.execute(damage + " WHERE trace_id = 'broken'")
+        connection.close()
+        with pytest.raises(StorageError, match="Trace broken is damaged"):
+            await store.get("broken")
+        assert (await store.get("whole")) is not None
+    finally:
+        store.close()

@@ -155,6 +155,7 @@ async def attached(
     try:
         async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
             async for values in shown:
+                print("DBG yield", id(watched)%9999, watched(), values[page.view.live]["status"] if page.view.live in values else None, flush=True)
                 if not watched():
                     return
                 yield {**values, page.stop: gr.Button(interactive=True)}

@@ -1,0 +1,275 @@
+"""What a sweep, or all that people have labelled, says: a line per setting, the frontier, and where it is from."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.task import Budget, Preference
+from orchestra_app.frontier.bootstrap import Estimate, bootstrap, estimates, per_correct
+from orchestra_app.frontier.compare import Frontier, Point, compare
+from orchestra_app.frontier.definition import Run, Sweep
+from orchestra_app.frontier.health import Health, health
+from orchestra_app.frontier.rows import ORACLE, Row, oracle, table
+from orchestra_app.frontier.stock import take_stock
+from orchestra_app.frontier.sweep import finished_row, judge
+from orchestra_app.storage.outcomes import BATCH, Outcome, Wanted
+from orchestra_app.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One setting of a report."""
+
+    setting: str
+    policy: str
+    runs: int
+    unjudged: int
+    """Runs without a verdict; they count in nothing but the cost of an unlabelled set."""
+    point: Point
+    adherence: float | None
+    """The mean over its runs; None where it was not read."""
+    violations: int
+    tools: dict[str, int]
+    """Calls by tool."""
+    models: Health
+    """How calls spread over models."""
+    routing: Health
+    """How calls spread over tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Settings compared, with everything that a figure of it must name."""
+
+    title: str
+    lines: tuple[Line, ...]
+    oracle: Point | None
+    """Per question the cheapest setting that was right: computed, never run."""
+    frontier: Frontier
+    judged: bool
+    """False where no run has a verdict, so that only cost and seconds mean anything."""
+    count: int
+    """Questions that the comparison rests on."""
+    repeats: int
+    catalog: str
+    prices: tuple[str, ...]
+    """Days on which the prices were read."""
+    simulated: bool | None
+    """True: no real money; None: some runs were simulated and some were not."""
+
+    @property
+    def provenance(self) -> str:
+        """One sentence that goes with every figure: n, the date of the prices, real or simulated."""
+        times = f" × {self.repeats}" if self.repeats > 1 else ""
+        dated = f"prices of {', '.join(self.prices)}" if self.prices else "no dated prices"
+        money = {True: "simulated: no real money", False: "real", None: "some simulated, some real"}
+        paired = "" if self.frontier.paired else "; not paired"
+        return (
+            f"{self.title}: n = {self.count} questions{times}, catalogue {self.catalog}, {dated}, "
+            f"{money[self.simulated]}; 95 % intervals from a bootstrap over questions{paired}; "
+            "the frontier is a staircase."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is compared: where the runs come from and which policy each setting has."""
+
+    title: str
+    catalog: Catalog
+    policies: Mapping[str, str]
+    """The policy of each setting, in the order of the table."""
+    repeats: int = 1
+
+
+def report(rows: Sequence[Row], subject: Subject, *, seed: int = 0) -> Report:
+    """Return the report of some runs."""
+    names = list(subject.policies)
+    judged = any(row.correct is not None for row in rows)
+    samples = table(rows, names, judged=judged)
+    frontier = compare(samples, seed=seed)
+    money = {row.simulated for row in rows}
+    return Report(
+        title=subject.title,
+        lines=tuple(_line(point, subject, rows) for point in frontier.points),
+        oracle=_oracle(rows, frontier, seed=seed) if judged else None,
+        frontier=frontier,
+        judged=judged,
+        count=frontier.count,
+        repeats=subject.repeats,
+        catalog=subject.catalog.name,
+        prices=tuple(sorted({date for row in rows for date in row.prices})),
+        simulated=money.pop() if len(money) == 1 else None if money else subject.catalog.simulated,
+    )
+
+
+def _line(point: Point, subject: Subject, rows: Iterable[Row]) -> Line:
+    mine = [row for row in rows if row.setting == point.setting]
+    models, tools = Counter[str](), Counter[str]()
+    for row in mine:
+        models.update(row.models)
+        tools.update(row.tools)
+    followed = [row.adherence for row in mine if row.adherence is not None]
+    policy = subject.policies[point.setting]
+    return Line(
+        setting=point.setting,
+        policy=policy,
+        runs=len(mine),
+        unjudged=sum(row.correct is None for row in mine),
+        point=point,
+        adherence=math.fsum(followed) / len(followed) if followed else None,
+        violations=sum(row.violations for row in mine),
+        tools=dict(tools),
+        models=health(models, policy=policy, catalog=subject.catalog),
+        routing=health(tools, policy=policy),
+    )
+
+
+def _oracle(rows: Iterable[Row], frontier: Frontier, *, seed: int) -> Point | None:
+    """Return the oracle's point, on the questions of the comparison; None where these have no common runs."""
+    if frontier.cloud is None or not frontier.paired:
+        return None
+    compared = frontier.cloud.samples
+    asked = set(compared.questions)
+    chosen = oracle((row for row in rows if row.question in asked), compared.settings)
+    if not chosen:
+        return None
+    cloud = bootstrap(table(chosen, [ORACLE]), seed=seed)
+    accuracy, cost, seconds = estimates(cloud)[0]
+    count, ratio = len(cloud.samples.questions), per_correct(cloud)[0]
+    reason = "Computed: on each question the cheapest setting that was right."
+    return Point(ORACLE, count, accuracy, cost, seconds, ratio, 1.0, False, False, reason)
+
+
+async def sweep_rows(store: Store, sweep: Sweep) -> list[Row]:
+    """Return the finished runs of a sweep from the store; raises ConfigError where it is under way elsewhere."""
+    stock = await take_stock(store, sweep)
+    rows: list[Row] = []
+    ids = list(stock.finished)
+    for start in range(0, len(ids), BATCH):
+        for trace_id, trace in (await store.traces(ids[start : start + BATCH])).items():
+            run: Run = stock.finished[trace_id]
+            # A process that was killed right after the last event has left the comparison undone.
+            await judge(store, trace)
+            rows.append(finished_row(run, trace))
+    return rows
+
+
+def sweep_subject(sweep: Sweep, catalog: Catalog) -> Subject:
+    """Return what a sweep's report is about."""
+    return Subject(
+        title=sweep.title,
+        catalog=catalog,
+        policies={setting.name: setting.policy for setting in sweep.settings},
+        repeats=sweep.repeats,
+    )
+
+
+By = Literal["policy", "setting"]
+MOST_LABELLED = 20_000
+"""Labelled traces that are compared at most, the newest ones."""
+
+
+async def labelled(
+    store: Store, catalog: Catalog, *, by: By = "policy", owner: str | None = None
+) -> Report | None:
+    """Return the frontier of all labelled traces of a catalogue so far; nothing is run. None without any.
+
+    by: whether all sliders and budgets of a policy are taken together. owner: only this visitor's traces.
+    """
+    wanted = Wanted(
+        catalog=catalog.name, owner=owner, verdicts=("correct", "incorrect"), limit=MOST_LABELLED
+    )
+    outcomes = await store.outcomes(wanted)
+    if not outcomes:
+        return None
+    named = {outcome.id: _setting(outcome, by) for outcome in outcomes}
+    rows = [_light(outcome, named[outcome.id]) for outcome in outcomes]
+    policies = {named[outcome.id]: outcome.policy for outcome in outcomes}
+    title = "labelled traces so far"
+    return report(rows, Subject(title, catalog, dict(sorted(policies.items()))))
+
+
+def _setting(outcome: Outcome, by: By) -> str:
+    if by == "policy":
+        return outcome.policy
+    task, parts = outcome.task, [outcome.policy]
+    if task.preference != Preference():
+        parts.append(_sliders(task.preference))
+    if task.budget != Budget():
+        cost, seconds = task.budget.cost, task.budget.seconds
+        parts.append(f"{'no limit' if cost is None else f'${cost:g}'}{'' if seconds is None else f', {seconds:g} s'}")
+    return ", ".join(parts)
+
+
+def _sliders(preference: Preference) -> str:
+    changed = preference.model_dump(exclude_defaults=True)
+    said = [f"{name} {value:g}" for name, value in changed.pop("weights", {}).items()]
+    said += [f"without {name}" for name in changed.pop("excluded", ())]
+    return " ".join([*said, *(f"{name} {value:g}" for name, value in changed.items())])
+
+
+def _light(outcome: Outcome, setting: str) -> Row:
+    return Row(
+        trace_id=outcome.id,
+        setting=setting,
+        question=outcome.task.question,
+        status=outcome.status,
+        correct=outcome.verdict == "correct",
+        cost=outcome.cost,
+        seconds=outcome.seconds,
+        tools={},
+        simulated=outcome.simulated,
+    )
+
+
+def records(found: Report) -> list[dict[str, Any]]:
+    """Return a flat row per setting, the oracle's last, as a CSV file or JSON takes it."""
+    rows = [_record(line.point, line) for line in found.lines]
+    return rows + ([_record(found.oracle, None)] if found.oracle else [])
+
+
+def _record(point: Point, line: Line | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "setting": point.setting,
+        "policy": line.policy if line else ORACLE,
+        "n": point.count,
+        "runs": line.runs if line else 0,
+    }
+    for name in ("accuracy", "cost", "seconds", "per_correct"):
+        estimate: Estimate | None = getattr(point, name)
+        low_high = (None, None, None) if estimate is None else estimate
+        row |= {
+            f"{name}{end}": _finite(value)
+            for end, value in zip(("", "_low", "_high"), low_high, strict=True)
+        }
+    row |= {"on_frontier": point.on_frontier, "on_staircase": point.on_staircase}
+    row |= {"adherence": line.adherence if line else None, "violations": line.violations if line else 0}
+    return row | {"greyed": point.greyed, "reason": point.reason}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def export(found: Report) -> dict[str, Any]:
+    """Return the whole report as JSON values."""
+    frontier = found.frontier
+    band = frontier.band
+    return {
+        "title": found.title,
+        "provenance": found.provenance,
+        "note": frontier.note,
+        "judged": found.judged,
+        "settings": records(found),
+        "health": {
+            line.setting: {"models": asdict(line.models), "tools": asdict(line.routing)}
+            for line in found.lines
+        },
+        "tools": {line.setting: line.tools for line in found.lines},
+        "band": band
+        and {name: getattr(band, name).tolist() for name in ("cost", "accuracy", "low", "high")},
+    }
