@@ -14,7 +14,7 @@ LAYERS = [
     {"backends", "sandbox", "storage", "config", "catalogs"},
     {"tools", "scoring", "rehearsal"},
     {"orchestrator"},
-    {"frontier", "training", "evaluation", "synthesis"},
+    {"frontier", "training", "evaluation", "synthesis", "dataset"},
     {"wiring"},
     {"workspace"},
     {"ui"},

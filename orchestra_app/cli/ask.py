@@ -1,9 +1,6 @@
 """`orchestra ask`: one question, live on the terminal or as JSON."""
 
-import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, nullcontext
+from contextlib import aclosing, nullcontext
 from typing import Annotated
 
 import typer
@@ -11,11 +8,11 @@ from rich.live import Live
 
 from orchestra_app.cli import options
 from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, app, command, console, opened, print_json
+from orchestra_app.cli.signals import halting
 from orchestra_app.cli.view import draw, draw_end
 from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.loop import Options, Orchestrator
-from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.workspace import Workspace
 
 CODES = {"answered": 0, "exhausted": EXHAUSTED, "stopped": INTERRUPTED}
@@ -78,7 +75,7 @@ async def _watched(
     chosen = Options(seed=seed)
     shown = Live(console=console, refresh_per_second=8) if live and console.is_terminal else nullcontext()
     trace = None
-    with _signals(chosen.stop), shown as drawing:
+    with halting(chosen.stop), shown as drawing:
         async with aclosing(workspace.rollout(orchestrator, task, chosen)) as rollout:
             async for _, trace in rollout:
                 if drawing:
@@ -87,30 +84,3 @@ async def _watched(
     if live and not console.is_terminal:
         console.print(draw(trace))
     return trace
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Let Ctrl-C and a polite kill stop the run, so that it is settled and kept; a second one ends it."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def restore() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    def halt() -> None:
-        restore()
-        stop.set()
-
-    try:
-        for number in numbers:
-            loop.add_signal_handler(number, halt)
-    except (NotImplementedError, RuntimeError, ValueError):
-        # Windows has none, and only the main thread may have them.
-        yield
-        return
-    try:
-        yield
-    finally:
-        restore()

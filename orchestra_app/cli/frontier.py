@@ -1,12 +1,10 @@
 """`orchestra frontier`: what accuracy costs, from a sweep over settings or from what is labelled already."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestra_app.cli import options
 from orchestra_app.cli.app import app, command, opened
 from orchestra_app.core.errors import ConfigError
 
@@ -16,7 +14,7 @@ from orchestra_app.core.errors import ConfigError
 async def frontier(
     questions: Annotated[
         str | None,
-        typer.Option("--set", help="rehearsal:heldout, FILE.csv, FILE.jsonl or traces; labelled traces if left out."),
+        typer.Option("--set", help="rehearsal:heldout, FILE.csv, FILE.jsonl or traces."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.")] = None,
     policy: Annotated[
@@ -45,7 +43,10 @@ async def frontier(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the table to a file that is not there yet.")] = None,
 ) -> int:
-    """Compare settings. Exit code 0 done, 2 bad input, 3 stopped by the cap, 130 stopped."""
+    """Compare settings by a sweep, or without --set all labelled traces so far.
+
+    Exit code 0 done, 2 bad input, 3 stopped by the cap, 130 stopped.
+    """
     # Loaded only here, since the other commands need no numpy.
     from orchestra_app.cli import sweeping
     from orchestra_app.cli.frontier_view import write_csv
@@ -56,10 +57,9 @@ async def frontier(
         raise ConfigError("Give --set for a new sweep or --resume for an old one, not both.")
     async with opened() as workspace:
         name = workspace.add_catalog(catalog) if catalog else workspace.default_catalog
-        money = None if cap is None else options.limit("--cap", cap, "USD")
         told = sweeping.Telling(yes=yes, as_json=as_json)
         if resume is not None:
-            found, code = await sweeping.resumed(workspace, resume, told, cap=cap and (money,))
+            found, code = await sweeping.resumed(workspace, resume, told, cap=cap)
         elif questions is not None:
             wish = sweeping.Wish(
                 catalog=name,
@@ -71,12 +71,10 @@ async def frontier(
                 seed=seed,
                 concurrency=concurrency,
             )
-            found, code = await sweeping.launched(workspace, questions, limit, wish, told, cap=cap and (money,))
+            found, code = await sweeping.launched(workspace, questions, limit, wish, told, cap=cap)
         else:
             found, code = await sweeping.labelled_so_far(workspace, name), 0
-    if found is not None:
-        told.show(found)
-        if csv is not None:
-            write_csv(found, csv)
-    sys.stdout.flush()
+    told.show(found)
+    if csv is not None:
+        write_csv(found, csv)
     return code

@@ -177,10 +177,15 @@ class Catalog(Value):
 
     def choice(self, alias: str) -> tuple[str, Choice] | None:
         """Return the tool's name and the choice that `alias` stands for, or None."""
-        for name, tool in self.tools.items():
-            if alias in tool.choices:
-                return name, tool.choices[alias]
-        return None
+        return self._by_alias.get(alias)
+
+    @cached_property
+    def _by_alias(self) -> dict[str, tuple[str, Choice]]:
+        return {
+            alias: (name, choice)
+            for name, tool in self.tools.items()
+            for alias, choice in tool.choices.items()
+        }
 
     @property
     def sliders(self) -> list[str]:

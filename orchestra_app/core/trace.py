@@ -180,7 +180,7 @@ class Trace(BaseModel):
         return max(0.0, 1.0 - math.fsum(regret(turn, call) for turn, call, _ in self.calls))
 
     def export(self) -> dict[str, Any]:
-        """Return the trace as JSON values, with `cost`, `usage`, `adherence` and `correct` beside its fields."""
+        """Return the trace as JSON values, with `cost`, `usage`, `adherence` and `correct` added."""
         derived = {
             "cost": self.cost,
             "usage": self.usage.model_dump(),

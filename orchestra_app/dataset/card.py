@@ -11,44 +11,45 @@ TITLES = {
     "sft": "Conversations for supervised fine-tuning",
 }
 _TRACES = """\
-`{file}` holds one trace per {row}: a question, every turn of the policy with the tools as they were offered, \
-every call with its result, every charge with the price it was booked at, and the labels. `catalogs.jsonl` \
-holds the catalogues that the traces name, each as the exact text of which its hash is taken. `schema.json` is \
-the JSON schema of a trace; `cost`, `usage`, `adherence`, `correct` and `simulated` stand beside its fields \
-and follow from them. `orchestra import FOLDER` reads the traces back."""
+`{file}` holds one trace per {row}: a question, every turn of the policy with the tools as they were \
+offered, every call with its result, every charge with the price it was booked at, and the labels. \
+`catalogs.jsonl` holds the catalogues that the traces name, each as the exact text of which its hash is \
+taken. `schema.json` is the JSON schema of a trace; `cost`, `usage`, `adherence`, `correct` and \
+`simulated` stand beside its fields and follow from them. `orchestra import FOLDER` reads the traces \
+back."""
 _SHAPES = {
     "jsonl": _TRACES.format(file="traces.jsonl", row="line"),
     "parquet": _TRACES.format(file="traces.parquet", row="row"),
     "toolorchestra": """\
-`rows.jsonl` holds one row per question in the format of ToolOrchestra's `data.jsonl`: `index`, `category`, \
-`problem`, `answer`, `tools`, `model_mapping`, `tool_pricing`, `pref_vec`, and `simulated`. As the reference \
-reads them, the prices are USD per **token**, although their names say per million; a search's price includes \
-its extracts.""",
+`rows.jsonl` holds one row per question in the format of ToolOrchestra's `data.jsonl`: `index`, \
+`category`, `problem`, `answer`, `tools`, `model_mapping`, `tool_pricing`, `pref_vec`, and `simulated`. \
+As the reference reads them, the prices are USD per **token**, although their names say per million; a \
+search's price includes its extracts.""",
     "sft": """\
-`rows.jsonl` holds one row per turn that the policy itself decided: `messages` is the prompt as the policy \
-read it, and its reply with each call as a `<tool_call>` block, as Qwen3's chat template writes it; `tools` \
-are the schemas that the template takes. Unless another verdict was asked for, only traces whose answer was \
-right are here.""",
+`rows.jsonl` holds one row per turn that the policy itself decided: `messages` is the prompt as the \
+policy read it, and its reply with each call as a `<tool_call>` block, as Qwen3's chat template writes \
+it; `tools` are the schemas that the template takes. Unless another verdict was asked for, only traces \
+whose answer was right are here.""",
 }
 _REHEARSED = """\
-**{share:.0%} of these traces ({simulated} of {traces}) are rehearsals.** Their experts, costs and seconds are \
-simulated and say nothing about real models; they carry `"simulated": true`."""
+**{share:.0%} of these traces ({simulated} of {traces}) are rehearsals.** Their experts, costs and \
+seconds are simulated and say nothing about real models; they carry `"simulated": true`."""
 _REAL = "None of these traces is a rehearsal: every model, cost and second was real."
 _LICENCE = """\
-The licence is for the owner of this dataset to state; `other` stands here until then. Answers and reasoning \
-of commercial models may come under their providers' terms, which often restrict training competing models \
-on them. Documents that were found on the web belong to their authors."""
+The licence is for the owner of this dataset to state; `other` stands here until then. Answers and \
+reasoning of commercial models may come under their providers' terms, which often restrict training \
+competing models on them. Documents that were found on the web belong to their authors."""
 _PEOPLE = """\
 Known keys and passwords of the machine that exported it were replaced by the names of their variables. \
 {names} What people typed stands here as they typed it."""
 
 
-def card(tally: Tally, *, form: str, program: str, made: str, shared: bool) -> str:
+def card(tally: Tally, *, form: str, made: str, shared: bool) -> str:
     """Return the README as Markdown, with the block that the Hugging Face Hub reads at its top."""
     named = "Owners and people who labelled appear as numbers." if shared else "Owners appear by name."
     parts = [
         _front(tally, form),
-        f"# {TITLES[form]}\n\nExported by {program} on {made}.",
+        f"# {TITLES[form]}\n\nExported by Orchestra on {made}.",
         _SHAPES[form],
         "## Real or rehearsed\n\n" + (_rehearsed(tally) if tally.simulated else _REAL),
         "## Figures\n\n" + _figures(tally),
@@ -91,7 +92,9 @@ def _figures(tally: Tally) -> str:
         "simulated money": f"${tally.simulated_cost:,.4f}",
         "left out": left or "none",
     }
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows.items())])
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in rows.items())]
+    )
 
 
 def _table(what: str, tally: Tally) -> str:

@@ -43,7 +43,10 @@ def trace_row(trace: Trace, catalog: Catalog | None) -> Row:
 
 def _turn_row(turn: Turn) -> Row:
     # Written by the same rule as in the database, since arguments may hold what pydantic does not write.
-    return {"offered": [offer.model_dump(mode="json") for offer in turn.offered], **json.loads(dump_turn(turn))}
+    return {
+        "offered": [offer.model_dump(mode="json") for offer in turn.offered],
+        **json.loads(dump_turn(turn)),
+    }
 
 
 def read_row(row: Row) -> Trace:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestra_app.core.errors import StorageError
-from orchestra_app.storage.rows import verdict
 from orchestra_app.dataset.rows import Row, read_row
+from orchestra_app.storage.rows import verdict
 
 COLUMNS = {
     "id": ("string", "the trace's id"),

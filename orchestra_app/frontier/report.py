@@ -1,22 +1,16 @@
-"""What a sweep, or all that people have labelled, says: a line per setting, the frontier, and where it is from."""
+"""What runs say together: a line per setting, the frontier, and where its figures are from."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier.bootstrap import Estimate, bootstrap, estimates, per_correct
 from orchestra_app.frontier.compare import Frontier, Point, compare
-from orchestra_app.frontier.definition import Run, Sweep
 from orchestra_app.frontier.health import Health, health
 from orchestra_app.frontier.rows import ORACLE, Row, oracle, table
-from orchestra_app.frontier.stock import take_stock
-from orchestra_app.frontier.sweep import finished_row, judge
-from orchestra_app.storage.outcomes import BATCH, Outcome, Wanted
-from orchestra_app.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,88 +138,6 @@ def _oracle(rows: Iterable[Row], frontier: Frontier, *, seed: int) -> Point | No
     return Point(ORACLE, count, accuracy, cost, seconds, ratio, 1.0, False, False, reason)
 
 
-async def sweep_rows(store: Store, sweep: Sweep) -> list[Row]:
-    """Return the finished runs of a sweep from the store; raises ConfigError where it is under way elsewhere."""
-    stock = await take_stock(store, sweep)
-    rows: list[Row] = []
-    ids = list(stock.finished)
-    for start in range(0, len(ids), BATCH):
-        for trace_id, trace in (await store.traces(ids[start : start + BATCH])).items():
-            run: Run = stock.finished[trace_id]
-            # A process that was killed right after the last event has left the comparison undone.
-            await judge(store, trace)
-            rows.append(finished_row(run, trace))
-    return rows
-
-
-def sweep_subject(sweep: Sweep, catalog: Catalog) -> Subject:
-    """Return what a sweep's report is about."""
-    return Subject(
-        title=sweep.title,
-        catalog=catalog,
-        policies={setting.name: setting.policy for setting in sweep.settings},
-        repeats=sweep.repeats,
-    )
-
-
-By = Literal["policy", "setting"]
-MOST_LABELLED = 20_000
-"""Labelled traces that are compared at most, the newest ones."""
-
-
-async def labelled(
-    store: Store, catalog: Catalog, *, by: By = "policy", owner: str | None = None
-) -> Report | None:
-    """Return the frontier of all labelled traces of a catalogue so far; nothing is run. None without any.
-
-    by: whether all sliders and budgets of a policy are taken together. owner: only this visitor's traces.
-    """
-    wanted = Wanted(
-        catalog=catalog.name, owner=owner, verdicts=("correct", "incorrect"), limit=MOST_LABELLED
-    )
-    outcomes = await store.outcomes(wanted)
-    if not outcomes:
-        return None
-    named = {outcome.id: _setting(outcome, by) for outcome in outcomes}
-    rows = [_light(outcome, named[outcome.id]) for outcome in outcomes]
-    policies = {named[outcome.id]: outcome.policy for outcome in outcomes}
-    title = "labelled traces so far"
-    return report(rows, Subject(title, catalog, dict(sorted(policies.items()))))
-
-
-def _setting(outcome: Outcome, by: By) -> str:
-    if by == "policy":
-        return outcome.policy
-    task, parts = outcome.task, [outcome.policy]
-    if task.preference != Preference():
-        parts.append(_sliders(task.preference))
-    if task.budget != Budget():
-        cost, seconds = task.budget.cost, task.budget.seconds
-        parts.append(f"{'no limit' if cost is None else f'${cost:g}'}{'' if seconds is None else f', {seconds:g} s'}")
-    return ", ".join(parts)
-
-
-def _sliders(preference: Preference) -> str:
-    changed = preference.model_dump(exclude_defaults=True)
-    said = [f"{name} {value:g}" for name, value in changed.pop("weights", {}).items()]
-    said += [f"without {name}" for name in changed.pop("excluded", ())]
-    return " ".join([*said, *(f"{name} {value:g}" for name, value in changed.items())])
-
-
-def _light(outcome: Outcome, setting: str) -> Row:
-    return Row(
-        trace_id=outcome.id,
-        setting=setting,
-        question=outcome.task.question,
-        status=outcome.status,
-        correct=outcome.verdict == "correct",
-        cost=outcome.cost,
-        seconds=outcome.seconds,
-        tools={},
-        simulated=outcome.simulated,
-    )
-
-
 def records(found: Report) -> list[dict[str, Any]]:
     """Return a flat row per setting, the oracle's last, as a CSV file or JSON takes it."""
     rows = [_record(line.point, line) for line in found.lines]
@@ -243,8 +155,7 @@ def _record(point: Point, line: Line | None) -> dict[str, Any]:
         estimate: Estimate | None = getattr(point, name)
         low_high = (None, None, None) if estimate is None else estimate
         row |= {
-            f"{name}{end}": _finite(value)
-            for end, value in zip(("", "_low", "_high"), low_high, strict=True)
+            f"{name}{end}": _finite(value) for end, value in zip(("", "_low", "_high"), low_high, strict=True)
         }
     row |= {"on_frontier": point.on_frontier, "on_staircase": point.on_staircase}
     row |= {"adherence": line.adherence if line else None, "violations": line.violations if line else 0}
@@ -270,6 +181,5 @@ def export(found: Report) -> dict[str, Any]:
             for line in found.lines
         },
         "tools": {line.setting: line.tools for line in found.lines},
-        "band": band
-        and {name: getattr(band, name).tolist() for name in ("cost", "accuracy", "low", "high")},
+        "band": band and {name: getattr(band, name).tolist() for name in ("cost", "accuracy", "low", "high")},
     }

@@ -197,8 +197,8 @@ class CallPurse:
         use = reservation.use
         bill = bill_of(reservation, amount, usage, reported)
         used = bill.usage
-        if used.seconds == 0:
-            used = used.model_copy(update={"seconds": max(0.0, self.clock.now() - reservation.at)})
+        if used.seconds == 0 and (elapsed := self.clock.now() - reservation.at) > 0:
+            used = used.model_copy(update={"seconds": elapsed})
         self.clock.advance(reservation.at + used.seconds)
         self._run.book(amount, bill.spent, use)
         charge = Charge(

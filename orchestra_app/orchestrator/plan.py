@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from orchestra_app.backends.base import State
 from orchestra_app.core.message import Message, Offer, ToolCall
 from orchestra_app.core.trace import alias_of
-from orchestra_app.orchestrator.accounts import pico
+from orchestra_app.orchestrator.accounts import PICO, pico
 from orchestra_app.orchestrator.ledger import OVERRUN, Hold, RunPurse
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.tools.base import Floor, Tool, Toolbox
@@ -18,6 +18,7 @@ GROWTH = 3_000
 """Bytes by which the final answer's prompt may grow before it is cut to what the money buys."""
 SHORTER = "budget: older findings left out"
 FREE = Floor(0.0, 0.0)
+NOTHING = (Hold(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,12 @@ class _Means:
     def pays(self, floor: Floor, hold: Hold) -> bool:
         if self.cost is None:
             return True
-        return floor.cost is not None and pico(floor.cost) + pico(hold.cost) <= self.cost
+        if floor.cost is None:
+            return False
+        # Far from the limit the float decides; near it whole pico-dollars do.
+        if (floor.cost + hold.cost) * PICO < 0.999 * self.cost:
+            return True
+        return pico(floor.cost) + pico(hold.cost) <= self.cost
 
     @property
     def dollars(self) -> float:
@@ -103,18 +109,18 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
         return Plan(refusal=_refusal(endings, means))
     if shown is not state:
         return Plan(ending=_taken(affordable, state), short=SHORTER, shown=shown)
-    holds = [_hold(ending, state) for ending in affordable]
+    holds = _Holds(affordable, state)
     repeated = _repeated(state)
     fitting: dict[tuple[str, str | None], Hold] = {}
     for tool, alias, floor in means.floors:
         if tool.ends or not (last or tool.name == repeated):
             # Any affordable answer will do, so that less time or money never opens another way.
-            kept = (hold for hold in ([Hold()] if tool.ends else holds) if means.fits(floor, hold))
+            kept = (hold for hold in (NOTHING if tool.ends else holds) if means.fits(floor, hold))
             if (hold := next(kept, None)) is not None:
                 fitting[tool.name, alias] = hold
     offered = toolbox.offer(preference, lambda tool, alias: (tool.name, alias) in fitting)
     open_endings = [each for each in affordable if (each.tool.name, each.alias) in fitting]
-    hold = next((each for each in holds if means.fits(FREE, each)), holds[0])
+    hold = next((each for each in holds if means.fits(FREE, each)), _hold(affordable[0], state))
     return Plan(offered, _taken(open_endings or affordable, state), hold, fitting)
 
 
@@ -173,6 +179,20 @@ def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[lis
             executions=shown.executions[(len(shown.executions) + 1) // 2 :],
         )
         endings = [replace(each, floor=each.tool.floor(each.alias, shown)) for each in endings]
+
+
+class _Holds:
+    """What each affordable answer would need kept, worked out when asked for: the first mostly does."""
+
+    def __init__(self, endings: list[Ending], state: State):
+        self._endings, self._state = endings, state
+        self._known: list[Hold] = []
+
+    def __iter__(self) -> Iterator[Hold]:
+        for index, ending in enumerate(self._endings):
+            if index == len(self._known):
+                self._known.append(_hold(ending, self._state))
+            yield self._known[index]
 
 
 def _hold(cheapest: Ending, state: State) -> Hold:

@@ -236,7 +236,8 @@ class Rollout:
         turn = len(self.trace.turns) + 1
         # Own ids: a provider's may repeat across turns, and two runs of one seed must agree.
         calls = tuple(
-            call.model_copy(update={"id": f"{turn}.{index}"}) for index, call in enumerate(reply.calls, 1)
+            ToolCall(id=f"{turn}.{index}", name=call.name, arguments=call.arguments)
+            for index, call in enumerate(reply.calls, 1)
         )
         update = {"charges": tuple(purse.charges), "at": at, "calls": calls}
         return ReplyReceived(

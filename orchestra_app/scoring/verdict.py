@@ -21,14 +21,20 @@ def gold_of(trace: Trace) -> str | None:
 
 
 async def verdict(
-    trace: Trace, sandbox: Sandbox | None = None, *, judge: Judge | None = None, purse: Purse | None = None
+    trace: Trace,
+    sandbox: Sandbox | None = None,
+    *,
+    gold: str | None = None,
+    judge: Judge | None = None,
+    purse: Purse | None = None,
 ) -> Label | None:
     """Return an automatic label for a finished trace; None where nothing can be said.
 
     A trace that a person stopped or a dead process left is not judged. Without a judge, an answer that is
-    written differently and no number stays open. judge, purse: go together; raises as `Judge.label` does.
+    written differently and no number stays open. gold: the right answer, where the trace does not know it.
+    judge, purse: go together; raises as `Judge.label` does.
     """
-    gold = gold_of(trace)
+    gold = gold or gold_of(trace)
     if not gold or trace.status in ("running", "stopped", "interrupted"):
         return None
     if not trace.answer:

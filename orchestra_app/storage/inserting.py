@@ -64,11 +64,12 @@ def find_snapshot(connection: Connection, digest: str) -> str | None:
     return connection.execute(select(CATALOG.c.body).where(CATALOG.c.hash == digest)).scalar()
 
 
-def insert_snapshot(connection: Connection, body: str) -> bool:
-    """Keep the JSON text of a catalogue under its hash; raises ValueError where it is no catalogue."""
-    catalog = Catalog.model_validate_json(body)
+def insert_snapshot(connection: Connection, body: str, digest: str) -> bool:
+    """Keep the JSON text of a catalogue under its hash; raises ValueError where it is not that catalogue."""
     # Of the text, not of the value: a later version may write the same catalogue with more fields.
-    row = {"hash": hashlib.sha256(body.encode()).hexdigest()[:16], "name": catalog.name, "body": body}
+    if hashlib.sha256(body.encode()).hexdigest()[:16] != digest:
+        raise ValueError("hash: it is not that of the catalogue.")
+    row = {"hash": digest, "name": Catalog.model_validate_json(body).name, "body": body}
     return connection.execute(_unless_there(connection, CATALOG), [row]).rowcount > 0
 
 

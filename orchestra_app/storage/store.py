@@ -126,12 +126,12 @@ class Store:
         """Return the JSON text of the catalogue snapshot with this hash, as it was kept; or None."""
         return await asyncio.to_thread(self._read, inserting.find_snapshot, digest)
 
-    async def insert_snapshot(self, body: str) -> bool:
-        """Keep the JSON text of a catalogue under its hash; return whether it is new.
+    async def insert_snapshot(self, body: str, digest: str) -> bool:
+        """Keep the JSON text of a catalogue from elsewhere under its hash; return whether it is new.
 
-        Raises ValueError where it is no catalogue.
+        Raises ValueError where it is no catalogue, or not the one with this hash.
         """
-        return await asyncio.to_thread(self._write, inserting.insert_snapshot, body)
+        return await asyncio.to_thread(self._write, inserting.insert_snapshot, body, digest)
 
     async def reap(self) -> int:
         """Close running traces whose process is dead or silent for 30 s; return how many."""

@@ -6,9 +6,10 @@ from typing import Any
 import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
+from orchestra_app.orchestrator.runs import Run
 from orchestra_app.ui.asking import Desk, begin, find, judge
 from orchestra_app.ui.pages.traces import wanted
-from orchestra_app.ui.visitor import new_token
+from orchestra_app.ui.visitor import Visitor, new_token
 from orchestra_app.ui.wish import Wish
 
 LONGEST = 200
@@ -51,12 +52,7 @@ def wire_api(desk: Desk) -> None:
         )
         try:
             run = await begin(desk, who, wish, catalog=catalog or None, policy=policy or None, played=False)
-            async with aclosing(desk.workspace.runs.watch(run)) as changes:
-                async for _ in changes:
-                    pass
-            if run.error:
-                raise gr.Error(run.error, print_exception=False)
-            return (await find(desk, who, run.id)).export() | {"visitor": secret}
+            return await finished(desk, who, run) | {"visitor": secret}
         except OrchestraError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -83,7 +79,9 @@ def wire_api(desk: Desk) -> None:
     ) -> list[dict[str, Any]]:
         """Return one page of the visitor's traces without their turns, the newest first."""
         owner = desk.door.visitor(request, visitor).owner
-        if not (isinstance(size, int) and 1 <= size <= LONGEST and isinstance(page, int) and 1 <= page <= 10**6):
+        if not (
+            isinstance(size, int) and 1 <= size <= LONGEST and isinstance(page, int) and 1 <= page <= 10**6
+        ):
             raise gr.Error(f"Give a page from 1 and a size from 1 to {LONGEST}.", print_exception=False)
         values = (text, catalog, policy, status, verdict, tool, cost_from, cost_to)
         try:
@@ -105,6 +103,19 @@ def wire_api(desk: Desk) -> None:
 
     for endpoint in (ask, trace, traces, label):
         gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+
+
+async def finished(desk: Desk, who: Visitor, run: Run) -> dict[str, Any]:
+    """Return the trace of a run once it is over; a caller who leaves earlier stops it."""
+    try:
+        async with aclosing(desk.workspace.runs.watch(run)) as changes:
+            async for _ in changes:
+                pass
+    finally:
+        run.halt()
+    if run.error:
+        raise OrchestraError(run.error)
+    return (await find(desk, who, run.id)).export()
 
 
 def _plain(summary: Any) -> dict[str, Any]:

@@ -34,11 +34,9 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
     """Return the page over an open workspace; `host` is the address on which it will be served."""
     desk = Desk(workspace, Door(private(host), workspace.settings.admins))
     with gr.Blocks(title="Orchestra", analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
-        browser = gr.BrowserState(
-            {}, storage_key="orchestra", secret=browser_secret(workspace.settings.home)
-        )
+        browser = gr.BrowserState({}, storage_key="orchestra", secret=browser_secret(workspace.settings.home))
         gr.HTML(HEADER.replace("{logo}", str(ASSETS / "logo.svg")), elem_id="brand", apply_default_css=False)
-        if on_space():
+        if on_space() and os.environ.get("OAUTH_CLIENT_ID"):
             gr.LoginButton(size="sm", elem_id="login", min_width=120)
         names = [(name, name) for name in workspace.catalogs]
         with gr.Tabs(selected="ask", elem_id="tabs") as tabs:

@@ -34,7 +34,12 @@ async def catalogs(desk: Desk) -> Choices:
 
 def unusable(catalog: Catalog, obstacles: Mapping[str, str]) -> str | None:
     """Return why a catalogue can give no answer now; None where it can."""
-    ends = [choice.model for tool in catalog.tools.values() if tool.kind == "answer" for choice in tool.choices.values()]
+    ends = [
+        choice.model
+        for tool in catalog.tools.values()
+        if tool.kind == "answer"
+        for choice in tool.choices.values()
+    ]
     reached = [model for model in ends if model not in obstacles]
     return None if reached else obstacles[ends[0]]
 
@@ -66,7 +71,9 @@ async def route(desk: Desk, wish: Wish, catalog: str, texts: Mapping[str, str]) 
         high_seconds=seconds(high.seconds),
     )
     limit = wish.budget.cost
-    capped = texts["route_capped"].format(budget=dollars(limit)) if limit is not None and limit < high.cost else ""
+    capped = (
+        texts["route_capped"].format(budget=dollars(limit)) if limit is not None and limit < high.cost else ""
+    )
     return tag("p", " · ".join(part for part in (said, capped) if part), class_="route")
 
 

@@ -31,21 +31,24 @@ class Watching:
         self._shown.pop(page, None)
 
 
-async def follow(desk: Desk, visitor: Visitor, run_id: str, view: View) -> AsyncGenerator[dict[Any, Any]]:
-    """Yield what `view` shows of a visitor's run after each change, or once of a kept trace.
+async def follow(
+    desk: Desk, visitor: Visitor, run_id: str, view: View
+) -> AsyncGenerator[tuple[dict[Any, Any], bool]]:
+    """Yield what `view` shows of a visitor's run after each change, and whether that is the last.
 
+    A page may miss an update that the next one overtakes, so each shows everything.
     Raises OrchestraError where the visitor has no such trace or it could not be kept.
     """
     run = desk.workspace.runs.get(run_id, visitor.owner)
     if run is not None and not run.done:
         async with aclosing(_live(desk, visitor, run, view)) as shown:
             async for values in shown:
-                yield values
+                yield values, False
         if run.error:
             raise OrchestraError(run.error)
     trace = await find(desk, visitor, run_id)
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
-    yield view.kept_trace(trace, TEXTS[visitor.language], catalog)
+    yield view.kept_trace(trace, TEXTS[visitor.language], catalog), True
 
 
 async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:

@@ -14,11 +14,20 @@ Texts = Mapping[str, str]
 
 
 def inventory(
-    catalog: Catalog, obstacles: Mapping[str, str], policies: Sequence[PolicyEntry], sandbox: Sandbox, texts: Texts
+    catalog: Catalog,
+    obstacles: Mapping[str, str],
+    policies: Sequence[PolicyEntry],
+    sandbox: Sandbox,
+    texts: Texts,
 ) -> list[Markup | None]:
     """Return the sections of the page about one catalogue."""
     return [
-        tag("header", tag("h2", catalog.title), tag("p", texts["read_only"], class_="quiet"), class_="headline"),
+        tag(
+            "header",
+            tag("h2", catalog.title),
+            tag("p", texts["read_only"], class_="quiet"),
+            class_="headline",
+        ),
         _models(catalog, obstacles, texts),
         _tools(catalog, obstacles, texts),
         _sources(catalog, obstacles, texts),
@@ -87,7 +96,11 @@ def _policies(catalog: Catalog, policies: Sequence[PolicyEntry], texts: Texts) -
         spec = catalog.policies.get(entry.name)
         rows.append(
             (
-                tag("span", tag("b", entry.title), tag("small", entry.name) if entry.title != entry.name else None),
+                tag(
+                    "span",
+                    tag("b", entry.title),
+                    tag("small", entry.name) if entry.title != entry.name else None,
+                ),
                 spec.model if spec else texts["baseline"],
                 spec.protocol if spec else "",
                 entry.licence or "",
@@ -120,7 +133,9 @@ def _skills(catalog: Catalog, texts: Texts) -> Markup | None:
     if not rows:
         return None
     heads = [texts[key] for key in ("model", "skill", "chance", "source")]
-    return tag("details", tag("summary", texts["skills"]), _grid(texts["skills"], heads, rows), class_="fold skills")
+    return tag(
+        "details", tag("summary", texts["skills"]), _grid(texts["skills"], heads, rows), class_="fold skills"
+    )
 
 
 def _dated(model: Model) -> str:

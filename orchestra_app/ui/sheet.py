@@ -27,7 +27,10 @@ def sheet(value: dict[str, Any] | None = None, **options: Any) -> gr.HTML:
 
 def parts(key: str, *pieces: Child | Sequence[Child]) -> dict[str, Any]:
     """Return the value of a sheet: only pieces that differ are drawn anew while `key` stays the same."""
-    return {"key": key, "parts": [str(join([piece] if isinstance(piece, str) else piece or ())) for piece in pieces]}
+    return {
+        "key": key,
+        "parts": [str(join([piece] if isinstance(piece, str) else piece or ())) for piece in pieces],
+    }
 
 
 @cache

@@ -18,5 +18,9 @@ def label(key: str) -> I18nData:
 
 def i18n() -> gr.I18n:
     """Return every text for the browser, by the names that Chinese browsers give their language."""
-    tables = {language: {_PREFIX + key: text for key, text in table.items()} for language, table in TEXTS.items()}
-    return gr.I18n(**{"en": tables["en"]} | {name: tables["zh"] for name in ("zh", "zh-CN", "zh-TW", "zh-HK")})
+    tables = {
+        language: {_PREFIX + key: text for key, text in table.items()} for language, table in TEXTS.items()
+    }
+    return gr.I18n(
+        **{"en": tables["en"]} | {name: tables["zh"] for name in ("zh", "zh-CN", "zh-TW", "zh-HK")}
+    )

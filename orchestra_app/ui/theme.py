@@ -10,8 +10,32 @@ ASSETS = HERE.parents[1] / "assets"
 FONTS = (("IBM Plex Sans", "IBMPlexSans"), ("IBM Plex Mono", "IBMPlexMono"))
 WEIGHTS = (400, 500, 600)
 
-SLATE = ("#f8f9fb", "#f1f3f6", "#e4e7ec", "#cdd3dc", "#98a1b0", "#667085", "#475064", "#333b4d", "#1e2430", "#14181f", "#0c0e13")
-INDIGO = ("#f2f3ff", "#e4e6ff", "#cbcffe", "#aab2ff", "#8b93fb", "#6d75f5", "#5257e0", "#4347bf", "#373b99", "#2d3178", "#1b1d4a")
+SLATE = (
+    "#f8f9fb",
+    "#f1f3f6",
+    "#e4e7ec",
+    "#cdd3dc",
+    "#98a1b0",
+    "#667085",
+    "#475064",
+    "#333b4d",
+    "#1e2430",
+    "#14181f",
+    "#0c0e13",
+)
+INDIGO = (
+    "#f2f3ff",
+    "#e4e6ff",
+    "#cbcffe",
+    "#aab2ff",
+    "#8b93fb",
+    "#6d75f5",
+    "#5257e0",
+    "#4347bf",
+    "#373b99",
+    "#2d3178",
+    "#1b1d4a",
+)
 
 
 def theme() -> gr.themes.Base:
@@ -20,12 +44,18 @@ def theme() -> gr.themes.Base:
         primary_hue=gr.themes.Color(*INDIGO),
         neutral_hue=gr.themes.Color(*SLATE),
         font=[gr.themes.Font("IBM Plex Sans"), gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
-        font_mono=[gr.themes.Font("IBM Plex Mono"), gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+        font_mono=[
+            gr.themes.Font("IBM Plex Mono"),
+            gr.themes.Font("ui-monospace"),
+            gr.themes.Font("monospace"),
+        ],
         radius_size=gr.themes.sizes.radius_md,
         spacing_size=gr.themes.sizes.spacing_md,
         text_size=gr.themes.sizes.text_md,
     )
-    return base.set(input_border_width="1px", button_border_width="1px", **_paired(LIGHT, ""), **_paired(DARK, "_dark"))
+    return base.set(
+        input_border_width="1px", button_border_width="1px", **_paired(LIGHT, ""), **_paired(DARK, "_dark")
+    )
 
 
 def _paired(tokens: dict[str, str], ending: str) -> dict[str, str]:

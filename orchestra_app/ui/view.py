@@ -37,12 +37,9 @@ class View:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that `shown` and `unsaid` give values for."""
-        return [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript, *self.unsaid()]
-
-    def unsaid(self) -> dict[Any, Any]:
-        """Return the verdict row as it is before a verdict."""
-        return {self.gold: "", self.kept: None}
+        """The components that `shown` gives values for."""
+        shown = [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript]
+        return [*shown, self.gold, self.kept]
 
     def shown(
         self,
@@ -62,7 +59,9 @@ class View:
         """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
-        bill = tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
+        bill = (
+            tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
+        )
         title = tag("h3", texts["transcript"]) if pieces else ""
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
@@ -71,6 +70,8 @@ class View:
             self.verdict: gr.Column(visible=over),
             self.bill: parts(trace.id, bill),
             self.transcript: parts(trace.id, title, *pieces),
+            self.gold: "",
+            self.kept: None,
         }
 
     def kept_trace(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:

@@ -38,7 +38,9 @@ class Door:
 
         A browser without a token that could be one of ours shares nothing with anybody.
         """
-        headers = {str(key).lower(): str(value) for key, value in dict(getattr(request, "headers", {})).items()}
+        headers = {
+            str(key).lower(): str(value) for key, value in dict(getattr(request, "headers", {})).items()
+        }
         tongue = language(headers.get("accept-language", ""))
         if self.local and _at_home(request, headers):
             return Visitor(LOCAL, True, tongue)

@@ -80,7 +80,9 @@ def _question(text: Any) -> Problem | None:
     if not isinstance(text, str) or not text.strip():
         return Problem("question", "no_question")
     if len(text.strip()) > MAX_QUESTION:
-        return Problem("question", "long_question", {"limit": f"{MAX_QUESTION:,}", "length": f"{len(text):,}"})
+        return Problem(
+            "question", "long_question", {"limit": f"{MAX_QUESTION:,}", "length": f"{len(text):,}"}
+        )
     return None
 
 

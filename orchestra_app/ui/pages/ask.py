@@ -57,7 +57,9 @@ def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
             with gr.Row(elem_classes=["examples"], elem_id="examples") as examples:
                 gr.Markdown(label("examples"), container=False)
                 kinds = {
-                    kind: gr.Button(label(f"kind_of_{kind}"), size="sm", scale=0, min_width=40, elem_id=f"example-{kind}")
+                    kind: gr.Button(
+                        label(f"kind_of_{kind}"), size="sm", scale=0, min_width=40, elem_id=f"example-{kind}"
+                    )
                     for kind in choices.KINDS
                 }
             shown = view()
@@ -121,7 +123,17 @@ def wished(names: list[str], values: tuple[Any, ...]) -> Wish:
     )
 
 
-FIELDS = ("question", "excluded", "soft", "cost", "latency", "budget_cost", "budget_seconds", "budget_turns", "seed")
+FIELDS = (
+    "question",
+    "excluded",
+    "soft",
+    "cost",
+    "latency",
+    "budget_cost",
+    "budget_seconds",
+    "budget_turns",
+    "seed",
+)
 
 
 def validated(found: list[Problem], texts: dict[str, str], count: int) -> list[dict[str, Any]]:
@@ -154,15 +166,12 @@ async def attached(
     """Yield what the page shows of a run until it is over or the page no longer shows it."""
     try:
         async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
-            async for values in shown:
-                print("DBG yield", id(watched)%9999, watched(), values[page.view.live]["status"] if page.view.live in values else None, flush=True)
+            async for values, over in shown:
                 if not watched():
                     return
-                yield {**values, page.stop: gr.Button(interactive=True)}
+                yield {**values, page.stop: gr.Button(interactive=not over)}
     except OrchestraError as error:
-        yield {page.problem: said(str(error))}
-    if watched():
-        yield {page.stop: gr.Button(interactive=False)}
+        yield {page.problem: said(str(error)), page.stop: gr.Button(interactive=False)}
 
 
 async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> dict[Any, Any]:

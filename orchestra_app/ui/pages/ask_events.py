@@ -10,7 +10,17 @@ from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import choices
 from orchestra_app.ui.asking import Desk, find
 from orchestra_app.ui.follow import Watching
-from orchestra_app.ui.pages.ask import QUIET, AskPage, attached, line, refreshed, said, started, validated, wished
+from orchestra_app.ui.pages.ask import (
+    QUIET,
+    AskPage,
+    attached,
+    line,
+    refreshed,
+    said,
+    started,
+    validated,
+    wished,
+)
 from orchestra_app.ui.pages.settings import mixer
 from orchestra_app.ui.presets import NAMES, Preset, position, preset
 from orchestra_app.ui.texts import TEXTS
@@ -18,7 +28,9 @@ from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, new_token, token
 from orchestra_app.ui.wish import problems
 
-LINK = "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
+LINK = (
+    "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
+)
 
 
 def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:

@@ -28,7 +28,11 @@ def catalog_page(browser: gr.BrowserState, catalogs: Choices) -> CatalogPage:
     """Lay the page out."""
     with gr.Column(elem_classes=["wide"]):
         name = gr.Dropdown(
-            catalogs, value=catalogs[0][1], label=label("shown_catalog"), elem_id="catalog-shown", filterable=False
+            catalogs,
+            value=catalogs[0][1],
+            label=label("shown_catalog"),
+            elem_id="catalog-shown",
+            filterable=False,
         )
         shown = sheet(elem_id="catalog-sheet")
     return CatalogPage(name=name, shown=shown, browser=browser)

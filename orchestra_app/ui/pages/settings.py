@@ -42,7 +42,12 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     """Lay the column out; `catalogs` are titles and names, the default first."""
     usual = BALANCED
     catalog = gr.Dropdown(
-        catalogs, value=catalogs[0][1], label=label("catalog_menu"), elem_id="catalog", filterable=False, interactive=True
+        catalogs,
+        value=catalogs[0][1],
+        label=label("catalog_menu"),
+        elem_id="catalog",
+        filterable=False,
+        interactive=True,
     )
     policy = gr.Dropdown([], label=label("policy_menu"), elem_id="policy", filterable=False, interactive=True)
     with gr.Row(elem_classes=["segments"], elem_id="presets"):
@@ -52,8 +57,12 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     _title("budget")
     with gr.Row(elem_classes=["budget"]):
         limits = (
-            gr.Number(usual.budget[0], label=label("budget_cost"), elem_id="budget-cost", step=0.01, **NUMBER),
-            gr.Number(usual.budget[1], label=label("budget_seconds"), elem_id="budget-seconds", step=10, **NUMBER),
+            gr.Number(
+                usual.budget[0], label=label("budget_cost"), elem_id="budget-cost", step=0.01, **NUMBER
+            ),
+            gr.Number(
+                usual.budget[1], label=label("budget_seconds"), elem_id="budget-seconds", step=10, **NUMBER
+            ),
             gr.Number(usual.budget[2], label=label("budget_turns"), elem_id="budget-turns", step=1, **NUMBER),
         )
     _title("matters")
@@ -63,11 +72,19 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     _title("mixer", hint="mixer_hint")
     mixer = gr.Column(elem_id="mixer")
     vendors = gr.Dropdown(
-        [], value=[], multiselect=True, label=label("vendors"), elem_id="exclude-vendors", filterable=False, interactive=True
+        [],
+        value=[],
+        multiselect=True,
+        label=label("vendors"),
+        elem_id="exclude-vendors",
+        filterable=False,
+        interactive=True,
     )
     soft = gr.Checkbox(False, label=label("soft"), elem_id="soft", container=False, interactive=True)
     with gr.Accordion(label("advanced"), open=False, elem_id="advanced"):
-        seed = gr.Number(0, label=label("seed"), info=label("seed_info"), elem_id="seed", step=1, interactive=True)
+        seed = gr.Number(
+            0, label=label("seed"), info=label("seed_info"), elem_id="seed", step=1, interactive=True
+        )
     neutral = gr.Button(label("neutral"), size="sm", variant="secondary", elem_id="neutral")
     return Settings(
         catalog=catalog,
@@ -138,4 +155,3 @@ def _title(key: str, *, small: bool = False, hint: str | None = None) -> None:
         gr.Markdown(label(key), container=False)
         if hint:
             gr.Markdown(label(hint), container=False, elem_classes=["hint"])
-

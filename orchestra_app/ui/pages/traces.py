@@ -63,8 +63,12 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
         rows = sheet(elem_id="traces")
         with gr.Row(elem_classes=["pager"]):
             counted = sheet(elem_id="traces-count")
-            newer = gr.Button(label("newer"), size="sm", scale=0, min_width=90, elem_id="newer", interactive=False)
-            older = gr.Button(label("older"), size="sm", scale=0, min_width=90, elem_id="older", interactive=False)
+            newer = gr.Button(
+                label("newer"), size="sm", scale=0, min_width=90, elem_id="newer", interactive=False
+            )
+            older = gr.Button(
+                label("older"), size="sm", scale=0, min_width=90, elem_id="older", interactive=False
+            )
     with gr.Column(visible=False, elem_id="trace-open", elem_classes=["wide"]) as opened:
         with gr.Row(elem_classes=["trace-bar"]):
             back = gr.Button(label("back"), size="sm", scale=0, min_width=110, elem_id="back")
@@ -72,7 +76,12 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
             with gr.Row(visible=False, elem_id="delete-sure", elem_classes=["sure"]) as sure:
                 gr.Markdown(label("delete_sure"), container=False)
                 confirm = gr.Button(
-                    label("delete_yes"), size="sm", variant="stop", scale=0, min_width=90, elem_id="delete-yes"
+                    label("delete_yes"),
+                    size="sm",
+                    variant="stop",
+                    scale=0,
+                    min_width=90,
+                    elem_id="delete-yes",
                 )
                 keep = gr.Button(label("delete_no"), size="sm", scale=0, min_width=80, elem_id="delete-no")
         shown = view("trace-")
@@ -103,7 +112,11 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
 def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Textbox, gr.Textbox], gr.Button]:
     with gr.Row(elem_classes=["filters"]):
         text = gr.Textbox(
-            label=label("find"), placeholder=label("find_placeholder"), max_lines=1, min_width=220, elem_id="find"
+            label=label("find"),
+            placeholder=label("find_placeholder"),
+            max_lines=1,
+            min_width=220,
+            elem_id="find",
         )
         menus = {
             name: gr.Dropdown(
@@ -151,7 +164,9 @@ def _amount(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: tuple[Any, ...], number: Any) -> dict[Any, Any]:
+async def listed(
+    desk: Desk, page: TracesPage, visitor: Visitor, values: tuple[Any, ...], number: Any
+) -> dict[Any, Any]:
     """Return one page of the list."""
     texts, store = TEXTS[visitor.language], desk.workspace.store
     filter_ = wanted(values, visitor.owner)
@@ -187,7 +202,10 @@ async def offered(desk: Desk, page: TracesPage, visitor: Visitor) -> dict[Any, A
 
 def _options(menu: str, values: Mapping[str, int], texts: Mapping[str, str]) -> list[tuple[str, str]]:
     named = menu in ("status", "verdict")
-    return [(f"{texts[f'{menu}_{value}'] if named else value} ({count})", value) for value, count in values.items()]
+    return [
+        (f"{texts[f'{menu}_{value}'] if named else value} ({count})", value)
+        for value, count in values.items()
+    ]
 
 
 def listing_shown(page: TracesPage) -> dict[Any, Any]:

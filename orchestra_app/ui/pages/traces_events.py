@@ -49,14 +49,17 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
 
     async def opened(request: gr.Request, stored: Any, trace_id: Any) -> AsyncGenerator[dict[Any, Any]]:
         watched = watching.begin(str(request.session_hash))
-        first = {page.listed: gr.Column(visible=False), page.opened: gr.Column(visible=True), page.problem: None}
+        turned = {
+            page.listed: gr.Column(visible=False),
+            page.opened: gr.Column(visible=True),
+            page.problem: None,
+        }
         try:
             async with aclosing(follow(desk, visitor(request, stored), str(trace_id), page.view)) as shown:
-                async for values in shown:
+                async for values, _ in shown:
                     if not watched():
                         return
-                    yield first | values | {page.current: str(trace_id)}
-                    first = {}
+                    yield values | turned | {page.current: str(trace_id)}
         except OrchestraError as error:
             yield {page.problem: said(str(error))}
 
@@ -76,7 +79,9 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             return {page.problem: said(str(error)), page.sure: gr.Row(visible=False)}
         texts = TEXTS[who.language]
         told = texts["deleted"] if gone else texts["no_trace"].format(id=trace_id)
-        return listing_shown(page) | {page.problem: parts("told", tag("p", told, class_="quiet", role="status"))}
+        return listing_shown(page) | {
+            page.problem: parts("told", tag("p", told, class_="quiet", role="status"))
+        }
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     inputs = [page.browser, page.number, *page.filters]
@@ -85,13 +90,17 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     view = [*page.view.outputs, page.listed, page.opened, page.problem, page.current]
     tab.select(show, inputs, rows, **many)
     tab.select(menus, [page.browser], list(page.menus.values()), **many)
-    changed = [page.text.change, *(each.input for each in page.menus.values()), *(each.change for each in page.costs)]
+    changed = [
+        page.text.change,
+        *(each.input for each in page.menus.values()),
+        *(each.change for each in page.costs),
+    ]
     gr.on(changed, show, inputs, rows, trigger_mode="always_last", **many)
     page.newer.click(turned(-1), inputs, rows, **many)
     page.older.click(turned(1), inputs, rows, **many)
-    page.clear.click(
-        lambda: [""] * len(page.filters), None, page.filters, **QUIET
-    ).then(show, inputs, rows, **many)
+    page.clear.click(lambda: [""] * len(page.filters), None, page.filters, **QUIET).then(
+        show, inputs, rows, **many
+    )
     page.rows.select(open_, [page.browser], view, **many)
     blocks.load(arrive, [page.browser], [*view, tabs], **many)
     back = page.back.click(lambda: listing_shown(page), None, turn, **QUIET)

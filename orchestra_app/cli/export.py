@@ -1,0 +1,85 @@
+"""`orchestra export` and `orchestra import`: traces as files, and back."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestra_app.cli.app import BAD_INPUT, app, command, console, errors, opened
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.events import Status
+from orchestra_app.dataset.export import Format, Manifest, Plan, export
+from orchestra_app.dataset.hub import check_target, push
+from orchestra_app.dataset.imports import Imported, import_traces
+from orchestra_app.storage.queries import Filter, Verdict
+
+SHOWN = 20
+"""Problems of an import that are listed; the others are counted."""
+
+
+@app.command("export")
+@command
+async def export_(
+    out: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    form: Annotated[Format, typer.Option("--format", help="How the traces are written.")] = "jsonl",
+    consented_only: Annotated[
+        bool, typer.Option("--consented-only", help="For sharing: only with consent, people as numbers.")
+    ] = False,
+    text: Annotated[str, typer.Option(help="Part of the question or the answer.")] = "",
+    policy: Annotated[str | None, typer.Option(help="Only those that this policy conducted.")] = None,
+    catalog: Annotated[str | None, typer.Option(help="Only those of this catalogue.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only those that ended so.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Only those with this verdict.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--push", metavar="USER/DATASET", help="Upload it too; means --consented-only."),
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Make a pushed dataset public.")] = False,
+) -> None:
+    """Write saved traces into a folder, with a card that says what they are."""
+    if public and not to:
+        raise ConfigError("--public goes with --push USER/DATASET.")
+    token = check_target(to) if to else ""
+    wanted = Filter(text=text, policy=policy, catalog=catalog, status=status, verdict=verdict)
+    plan = Plan(format=form, wanted=wanted, shared=consented_only or to is not None)
+    async with opened() as workspace:
+        console.print(_written(await export(workspace.store, out, plan), out), markup=False, soft_wrap=True)
+    if to:
+        address = await asyncio.to_thread(push, out, to, token=token, public=public)
+        console.print(f"Pushed to {address}.", markup=False, soft_wrap=True)
+
+
+@app.command("import")
+@command
+async def import_(
+    path: Annotated[Path, typer.Argument(help="The folder of an export, or a .jsonl or .parquet file.")],
+) -> int:
+    """Keep exported traces here. Exit code 0 where all could be read, 2 where not."""
+    async with opened() as workspace:
+        done = await import_traces(workspace.store, path)
+    console.print(_kept(done), markup=False, soft_wrap=True)
+    for problem in done.problems[:SHOWN]:
+        errors.print(problem, markup=False, soft_wrap=True)
+    if len(done.problems) > SHOWN:
+        errors.print(f"And {len(done.problems) - SHOWN} further problems.")
+    return BAD_INPUT if done.problems else 0
+
+
+def _written(manifest: Manifest, out: Path) -> str:
+    rows = "" if manifest.rows == manifest.traces else f" as {manifest.rows} rows"
+    left = ", ".join(f"{number} {reason}" for reason, number in manifest.left_out.items())
+    rehearsed = f" {manifest.simulated} of them are rehearsals." if manifest.simulated else ""
+    return f"Exported {manifest.traces} traces{rows} to {out}.{rehearsed}" + (
+        f" Left out: {left}." if left else ""
+    )
+
+
+def _kept(done: Imported) -> str:
+    counts = done.counts
+    parts = [f"Imported {counts['added']} traces."]
+    if counts["same"]:
+        parts.append(f"{counts['same']} were here already.")
+    if counts["kept"]:
+        parts.append(f"{counts['kept']} differ from the trace with their id here, which stays as it is.")
+    return " ".join(parts)

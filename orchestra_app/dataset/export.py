@@ -1,0 +1,252 @@
+"""Writes traces into a folder that appears whole, with its card and its manifest, or not at all."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from orchestra_app.config import redact
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.errors import ConfigError, StorageError
+from orchestra_app.core.trace import Trace
+from orchestra_app.dataset.card import card
+from orchestra_app.dataset.rows import Row, chat_rows, simulated, trace_row, training_row
+from orchestra_app.dataset.sharing import Pseudonyms, without_secrets
+from orchestra_app.dataset.table import TableFile
+from orchestra_app.dataset.tally import Tally
+from orchestra_app.storage.queries import Filter
+from orchestra_app.storage.store import Store
+
+Format = Literal["jsonl", "parquet", "toolorchestra", "sft"]
+
+FILES = {
+    "jsonl": "traces.jsonl",
+    "parquet": "traces.parquet",
+    "toolorchestra": "rows.jsonl",
+    "sft": "rows.jsonl",
+}
+CATALOGS = "catalogs.jsonl"
+MANIFEST = "manifest.json"
+VERSION = 1
+BATCH = 100
+"""Traces that are read from the database at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be exported."""
+
+    format: Format = "jsonl"
+    wanted: Filter = field(default_factory=Filter)
+    shared: bool = False
+    """True where others will read it: only traces with consent, and people under pseudonyms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a finished export holds, as it stands in its `manifest.json`."""
+
+    version: int
+    """Of the files' layout; a reader refuses one that it does not know."""
+    format: Format
+    made_at: str
+    traces: int
+    rows: int
+    simulated: int
+    left_out: dict[str, int]
+    files: dict[str, dict[str, str | int]]
+    """The SHA-256 and the bytes of every other file."""
+
+
+class Rows(Protocol):
+    """A file that rows are written to."""
+
+    def write(self, row: Row) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class LinesFile:
+    """A file with one JSON value per line."""
+
+    def __init__(self, path: Path):
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+
+    def write(self, row: Row) -> None:
+        """Add one line."""
+        self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+
+
+async def export(store: Store, folder: Path, plan: Plan) -> Manifest:
+    """Write what is planned into a folder that is not there yet, and return what it holds.
+
+    Running traces are left out. Raises ConfigError where there is nothing to export or the folder is taken,
+    StorageError where it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there already; name another folder, or delete this one.")
+    with _appearing(folder) as part:
+        tally = await _Writing(store, plan, part).finish()
+        return _close(part, plan, tally)
+
+
+class _Writing:
+    """One export while it is written."""
+
+    def __init__(self, store: Store, plan: Plan, part: Path):
+        self._store, self._plan, self._part = store, plan, part
+        self._catalogs: dict[str, tuple[Catalog | None, str]] = {}
+        self._people = Pseudonyms()
+        self._seen: set[str] = set()
+        self._tally = Tally()
+
+    async def finish(self) -> Tally:
+        """Write all rows and return their figures."""
+        path = self._part / FILES[self._plan.format]
+        file: Rows = TableFile(path) if self._plan.format == "parquet" else LinesFile(path)
+        try:
+            async with aclosing(self._traces()) as traces:
+                async for trace in traces:
+                    await self._add(trace, file)
+        finally:
+            file.close()
+        if not self._tally.traces:
+            left = ", ".join(f"{number} {reason}" for reason, number in self._tally.left_out.items())
+            raise ConfigError(f"There is nothing to export. Left out: {left or 'nothing; no trace fits'}.")
+        if self._plan.format in ("jsonl", "parquet"):
+            self._write_catalogs()
+        return self._tally
+
+    async def _traces(self) -> AsyncIterator[Trace]:
+        ids = await self._store.ids(_wanted(self._plan))
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            found = await self._store.traces(batch)
+            for trace in (found[each] for each in batch if each in found):
+                if trace.status == "running":
+                    self._tally.left_out["still running"] += 1
+                elif self._plan.shared and not trace.consent:
+                    self._tally.left_out["without consent"] += 1
+                else:
+                    yield self._people.applied(trace) if self._plan.shared else trace
+
+    async def _add(self, trace: Trace, file: Rows) -> None:
+        catalog = await self._catalog(trace.catalog.hash)
+        rows = self._rows(trace, catalog)
+        if isinstance(rows, str):
+            self._tally.left_out[rows] += 1
+            return
+        for row in rows:
+            file.write(without_secrets(row))
+        self._tally.rows += len(rows)
+        self._tally.add(trace, simulated=simulated(trace, catalog))
+
+    def _rows(self, trace: Trace, catalog: Catalog | None) -> list[Row] | str:
+        """Return the rows of one trace, or why it has none."""
+        if self._plan.format in ("jsonl", "parquet"):
+            return [trace_row(trace, catalog)]
+        if catalog is None:
+            return "without the snapshot of their catalogue"
+        if self._plan.format == "sft":
+            return chat_rows(trace, catalog) or "without a turn that the policy decided"
+        key = f"{trace.task.id} {trace.catalog.hash}"
+        if key in self._seen:
+            return "of a question that has its row"
+        row = training_row(trace, catalog)
+        if isinstance(row, str):
+            return f"with {row}"
+        self._seen.add(key)
+        return [row]
+
+    async def _catalog(self, digest: str) -> Catalog | None:
+        if digest not in self._catalogs:
+            text = await self._store.snapshot(digest)
+            catalog = Catalog.model_validate_json(text) if text else None
+            self._catalogs[digest] = (catalog, text or "")
+        return self._catalogs[digest][0]
+
+    def _write_catalogs(self) -> None:
+        file = LinesFile(self._part / CATALOGS)
+        try:
+            for digest, (catalog, text) in self._catalogs.items():
+                if catalog:
+                    row = {"hash": digest, "name": catalog.name, "catalog": text}
+                    file.write(without_secrets(row))
+        finally:
+            file.close()
+
+
+def _wanted(plan: Plan) -> Filter:
+    # What was wrong must not be imitated, so it takes a word of its own to be exported for that.
+    if plan.format == "sft" and plan.wanted.verdict is None:
+        return replace(plan.wanted, verdict="correct")
+    return plan.wanted
+
+
+def _close(part: Path, plan: Plan, tally: Tally) -> Manifest:
+    made = datetime.now(UTC)
+    text = card(tally, form=plan.format, made=f"{made:%Y-%m-%d}", shared=plan.shared)
+    (part / "README.md").write_text(redact(text), "utf-8")
+    if plan.format in ("jsonl", "parquet"):
+        schema = json.dumps(Trace.model_json_schema(), indent=1)
+        (part / "schema.json").write_text(schema + "\n", "utf-8")
+    manifest = Manifest(
+        version=VERSION,
+        format=plan.format,
+        made_at=made.isoformat(timespec="seconds"),
+        traces=tally.traces,
+        rows=tally.rows,
+        simulated=tally.simulated,
+        left_out=dict(tally.left_out),
+        files={path.name: described(path) for path in sorted(part.iterdir())},
+    )
+    (part / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")
+    return manifest
+
+
+def described(path: Path) -> dict[str, str | int]:
+    """Return the SHA-256 and the bytes of a file, as a manifest has them."""
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into; it gets its name when it is whole, and is removed where it is not."""
+    part = folder.absolute().with_name(f".{folder.absolute().name}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        try:
+            yield part
+            for path in (*part.iterdir(), part):
+                _sync(path)
+            part.rename(folder)
+            _sync(folder.absolute().parent)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written ({error.strerror}); name another folder or free some space."
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Puts an exported folder on the Hugging Face Hub as a dataset."""
+
+import re
+from pathlib import Path
+
+from orchestra_app.config import key
+from orchestra_app.core.errors import ConfigError, StorageError
+
+TOKEN = "HF_TOKEN"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def check_target(name: str) -> str:
+    """Return the token for a push to the dataset `user/name`; raises ConfigError where it cannot work."""
+    if not _NAME.fullmatch(name) or len(name) > 190:
+        raise ConfigError(f"--push {name[:80]!r} is no dataset's name; write user/dataset.")
+    token = key(TOKEN)
+    if token is None:
+        raise ConfigError(
+            f"A push needs a token: set {TOKEN} to one with the right to write, "
+            "made at https://huggingface.co/settings/tokens."
+        )
+    return token
+
+
+def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
+    """Upload a folder as the dataset `name`, made private unless `public`; return its address. Blocks.
+
+    A dataset that is there keeps its visibility and gets one more commit. Raises StorageError.
+    """
+    # Loaded only where it is used; HF_ENDPOINT and HF_HUB_OFFLINE are read when it is.
+    import httpx
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    api = HfApi(token=token, library_name="orchestra")
+    try:
+        made = api.create_repo(name, repo_type="dataset", private=not public, exist_ok=True)
+        api.upload_folder(
+            repo_id=name, repo_type="dataset", folder_path=folder, commit_message="Traces of Orchestra"
+        )
+    except OfflineModeIsEnabled:
+        raise StorageError(_kept(folder, "HF_HUB_OFFLINE is set; unset it to push.")) from None
+    except HfHubHTTPError as error:
+        raise StorageError(_kept(folder, _refusal(error.response.status_code, name))) from None
+    except (httpx.HTTPError, OSError) as error:
+        said = f"The Hugging Face Hub cannot be reached ({type(error).__name__}); try again later."
+        raise StorageError(_kept(folder, said)) from None
+    return str(made)
+
+
+def _refusal(status: int, name: str) -> str:
+    match status:
+        case 401:
+            return f"The Hugging Face Hub does not know this token; set {TOKEN} to a valid one."
+        case 403 | 404:
+            return f"This {TOKEN} has no right to write to {name}; take a token or a name that has."
+        case 429:
+            return "The Hugging Face Hub asks to wait; push again in a while."
+    return f"The Hugging Face Hub refused the push with status {status}; push again later."
+
+
+def _kept(folder: Path, sentence: str) -> str:
+    return f"{sentence} The export is whole in {folder}."
