@@ -1,6 +1,10 @@
 """Opens the page of Orchestra: `python app.py`."""
 
-from orchestra_app.ui.app import main
+import gc
 
 if __name__ == "__main__":
+    # What is loaded stays, so looking through it for garbage would only delay the page; `main` turns it on again.
+    gc.disable()
+    from orchestra_app.ui.app import main
+
     main()

@@ -9,7 +9,8 @@ import typer
 from orchestra_app.cli.app import BAD_INPUT, app, command, console, errors, opened
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Status
-from orchestra_app.dataset.export import Format, Manifest, Plan, export
+from orchestra_app.dataset.export import Plan, export
+from orchestra_app.dataset.folder import Format, Manifest
 from orchestra_app.dataset.hub import check_target, push
 from orchestra_app.dataset.imports import Imported, import_traces
 from orchestra_app.storage.queries import Filter, Verdict
@@ -25,6 +26,9 @@ async def export_(
     form: Annotated[Format, typer.Option("--format", help="How the traces are written.")] = "jsonl",
     consented_only: Annotated[
         bool, typer.Option("--consented-only", help="For sharing: only with consent, people as numbers.")
+    ] = False,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="You consent for what was asked on this machine.")
     ] = False,
     text: Annotated[str, typer.Option(help="Part of the question or the answer.")] = "",
     policy: Annotated[str | None, typer.Option(help="Only those that this policy conducted.")] = None,
@@ -42,7 +46,7 @@ async def export_(
         raise ConfigError("--public goes with --push USER/DATASET.")
     token = check_target(to) if to else ""
     wanted = Filter(text=text, policy=policy, catalog=catalog, status=status, verdict=verdict)
-    plan = Plan(format=form, wanted=wanted, shared=consented_only or to is not None)
+    plan = Plan(format=form, wanted=wanted, shared=consented_only or to is not None, mine=mine)
     async with opened() as workspace:
         console.print(_written(await export(workspace.store, out, plan), out), markup=False, soft_wrap=True)
     if to:
@@ -67,19 +71,25 @@ async def import_(
 
 
 def _written(manifest: Manifest, out: Path) -> str:
-    rows = "" if manifest.rows == manifest.traces else f" as {manifest.rows} rows"
+    rows = "" if manifest.rows == manifest.traces else f" as {_many(manifest.rows, 'row')}"
     left = ", ".join(f"{number} {reason}" for reason, number in manifest.left_out.items())
-    rehearsed = f" {manifest.simulated} of them are rehearsals." if manifest.simulated else ""
-    return f"Exported {manifest.traces} traces{rows} to {out}.{rehearsed}" + (
-        f" Left out: {left}." if left else ""
-    )
+    parts = [f"Exported {_many(manifest.traces, 'trace')}{rows} to {out}."]
+    if manifest.simulated:
+        parts.append(f"Rehearsals among them, marked so: {manifest.simulated}.")
+    if left:
+        parts.append(f"Left out: {left}.")
+    return " ".join(parts)
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _kept(done: Imported) -> str:
     counts = done.counts
-    parts = [f"Imported {counts['added']} traces."]
+    parts = [f"Imported {_many(counts['added'], 'trace')}."]
     if counts["same"]:
-        parts.append(f"{counts['same']} were here already.")
+        parts.append(f"Here already: {counts['same']}.")
     if counts["kept"]:
-        parts.append(f"{counts['kept']} differ from the trace with their id here, which stays as it is.")
+        parts.append(f"Another trace with the same id is here, and stays as it is: {counts['kept']}.")
     return " ".join(parts)

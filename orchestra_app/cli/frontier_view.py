@@ -14,12 +14,13 @@ from orchestra_app.frontier.bootstrap import Estimate
 from orchestra_app.frontier.compare import Point
 from orchestra_app.frontier.report import Line, Report, records
 
-COLUMNS = ("setting", "n", "accuracy [95 %]", "$/question [95 %]", "s", "$/correct", "P(front)", "adherence")
+COLUMNS = ("setting", "n", "right, % [95 %]", "$ each [95 %]", "s", "$/right", "P", "adh.")
+LEGEND = "$/right: USD per right answer. P: chance of being on the frontier. adh.: adherence to the sliders."
 
 
 def draw_report(found: Report) -> Group:
     """Return the drawing of a report: the table, why settings are greyed, alarms, and what it rests on."""
-    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    drawn = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for name in COLUMNS:
         drawn.add_column(name, justify="left" if name == "setting" else "right", overflow="fold")
     order = sorted(found.lines, key=lambda line: line.point.cost.mean)
@@ -35,13 +36,8 @@ def draw_report(found: Report) -> Group:
         if each.alarm
     ]
     said += [plain(alarm, "bold red") for alarm in alarms]
-    if not found.judged:
-        said.append(
-            Text("No run has a verdict: give answers, or label traces, to see accuracy.", style="yellow")
-        )
-    if found.frontier.note:
-        said.append(Text(found.frontier.note, style="yellow"))
-    return Group(drawn, Text(), *said, plain(found.provenance, "dim"))
+    said += [plain(note, "yellow") for note in found.notes]
+    return Group(drawn, Text(LEGEND, style="dim"), *said, plain(found.provenance, "dim"))
 
 
 def write_csv(found: Report, path: Path) -> None:
@@ -64,21 +60,24 @@ def _style(point: Point) -> str:
 
 def _cells(point: Point, line: Line | None, judged: bool) -> list[Text]:
     followed = line.adherence if line else None
-    accuracy = _with_interval(point.accuracy, "{:.3f}") if judged else "–"
+    accuracy = _with_interval(point.accuracy, 100) if judged else "–"
     return [
         plain(point.setting),
         Text(str(point.count)),
         Text(accuracy),
-        Text(_with_interval(point.cost, "{:.5f}")),
+        Text(_with_interval(point.cost)),
         Text(f"{point.seconds.mean:.1f}"),
-        Text(f"{point.per_correct.mean:.5f}" if judged and point.per_correct else "–"),
+        Text(_short(point.per_correct.mean) if judged and point.per_correct else "–"),
         Text(f"{point.on_frontier:.2f}" if judged and line and math.isfinite(point.cost.high) else "–"),
-        Text("–" if followed is None else f"{followed:.3f}"),
+        Text("–" if followed is None else f"{followed:.2f}"),
     ]
 
 
-def _with_interval(estimate: Estimate, shape: str) -> str:
-    mean = shape.format(estimate.mean)
-    if not math.isfinite(estimate.high):
-        return mean
-    return f"{mean} [{shape.format(estimate.low)}, {shape.format(estimate.high)}]"
+def _with_interval(estimate: Estimate, scale: float = 1.0) -> str:
+    mean, low, high = (_short(value * scale) for value in estimate)
+    return f"{mean} [{low}–{high}]" if math.isfinite(estimate.high) else mean
+
+
+def _short(value: float) -> str:
+    text = f"{value:.3g}"
+    return text[1:] if text.startswith("0.") else text

@@ -25,7 +25,7 @@ from orchestra_app.frontier.outlook import Outlook, look_ahead
 from orchestra_app.frontier.presets import NEUTRAL_PRESET, preset
 from orchestra_app.frontier.report import Report, export, report
 from orchestra_app.frontier.stock import take_stock
-from orchestra_app.frontier.sweep import RunFinished, SweepFinished, sweep
+from orchestra_app.frontier.sweep import RunFinished, SweepFinished, prepare, sweep
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.workspace import Workspace
@@ -144,6 +144,7 @@ async def question_set(workspace: Workspace, name: str, catalog: str) -> questio
 
 async def _follow(workspace: Workspace, made: Sweep, told: Telling, *, cap: str | None) -> tuple[Report, int]:
     catalog = workspace.catalog(made.catalog.name)
+    await prepare(workspace, made)
     stock = await take_stock(workspace.store, made)
     outlook = await _outlook(workspace, made, [run for run, _ in stock.left])
     if cap is not None:
@@ -157,7 +158,7 @@ async def _follow(workspace: Workspace, made: Sweep, told: Telling, *, cap: str 
     ended = await _run(workspace, made)
     if ended.reason:
         errors.print(ended.reason, markup=False, soft_wrap=True)
-    rows = await sweep_rows(workspace.store, made)
+    rows = await sweep_rows(workspace, made)
     return report(rows, sweep_subject(made, catalog)), CODES[ended.status]
 
 

@@ -1,40 +1,36 @@
 """Writes traces into a folder that appears whole, with its card and its manifest, or not at all."""
 
-import hashlib
 import json
-import os
-import secrets
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from orchestra_app.config import redact
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import ConfigError, StorageError
+from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.trace import Trace
 from orchestra_app.dataset.card import card
-from orchestra_app.dataset.rows import Row, chat_rows, simulated, trace_row, training_row
-from orchestra_app.dataset.sharing import Pseudonyms, without_secrets
+from orchestra_app.dataset.folder import (
+    CATALOGS,
+    FILES,
+    MANIFEST,
+    VERSION,
+    WHOLE,
+    Format,
+    Manifest,
+    appearing,
+    described,
+)
+from orchestra_app.dataset.rows import Row, chat_rows, read_row, trace_row, training_row
+from orchestra_app.dataset.sharing import NOBODY, Pseudonyms, without_secrets
 from orchestra_app.dataset.table import TableFile
 from orchestra_app.dataset.tally import Tally
 from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.store import Store
 
-Format = Literal["jsonl", "parquet", "toolorchestra", "sft"]
-
-FILES = {
-    "jsonl": "traces.jsonl",
-    "parquet": "traces.parquet",
-    "toolorchestra": "rows.jsonl",
-    "sft": "rows.jsonl",
-}
-CATALOGS = "catalogs.jsonl"
-MANIFEST = "manifest.json"
-VERSION = 1
 BATCH = 100
 """Traces that are read from the database at once."""
 
@@ -47,22 +43,8 @@ class Plan:
     wanted: Filter = field(default_factory=Filter)
     shared: bool = False
     """True where others will read it: only traces with consent, and people under pseudonyms."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a finished export holds, as it stands in its `manifest.json`."""
-
-    version: int
-    """Of the files' layout; a reader refuses one that it does not know."""
-    format: Format
-    made_at: str
-    traces: int
-    rows: int
-    simulated: int
-    left_out: dict[str, int]
-    files: dict[str, dict[str, str | int]]
-    """The SHA-256 and the bytes of every other file."""
+    mine: bool = False
+    """True where whoever exports consents for what was asked on this machine, by its owner `local`."""
 
 
 class Rows(Protocol):
@@ -96,7 +78,7 @@ async def export(store: Store, folder: Path, plan: Plan) -> Manifest:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; name another folder, or delete this one.")
-    with _appearing(folder) as part:
+    with appearing(folder) as part:
         tally = await _Writing(store, plan, part).finish()
         return _close(part, plan, tally)
 
@@ -124,11 +106,11 @@ class _Writing:
         if not self._tally.traces:
             left = ", ".join(f"{number} {reason}" for reason, number in self._tally.left_out.items())
             raise ConfigError(f"There is nothing to export. Left out: {left or 'nothing; no trace fits'}.")
-        if self._plan.format in ("jsonl", "parquet"):
+        if self._plan.format in WHOLE:
             self._write_catalogs()
         return self._tally
 
-    async def _traces(self) -> AsyncIterator[Trace]:
+    async def _traces(self) -> AsyncGenerator[Trace]:
         ids = await self._store.ids(_wanted(self._plan))
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
@@ -136,26 +118,26 @@ class _Writing:
             for trace in (found[each] for each in batch if each in found):
                 if trace.status == "running":
                     self._tally.left_out["still running"] += 1
-                elif self._plan.shared and not trace.consent:
+                elif self._plan.shared and not (trace.consent or (self._plan.mine and trace.owner == NOBODY)):
                     self._tally.left_out["without consent"] += 1
                 else:
                     yield self._people.applied(trace) if self._plan.shared else trace
 
     async def _add(self, trace: Trace, file: Rows) -> None:
         catalog = await self._catalog(trace.catalog.hash)
-        rows = self._rows(trace, catalog)
+        # Before any row is made of it: in a row a key may stand written in another way.
+        clean = without_secrets(trace_row(trace, catalog))
+        rows = [clean] if self._plan.format in WHOLE else self._rows(read_row(clean), catalog)
         if isinstance(rows, str):
             self._tally.left_out[rows] += 1
             return
         for row in rows:
-            file.write(without_secrets(row))
+            file.write(row)
         self._tally.rows += len(rows)
-        self._tally.add(trace, simulated=simulated(trace, catalog))
+        self._tally.add(trace, simulated=clean["simulated"])
 
     def _rows(self, trace: Trace, catalog: Catalog | None) -> list[Row] | str:
-        """Return the rows of one trace, or why it has none."""
-        if self._plan.format in ("jsonl", "parquet"):
-            return [trace_row(trace, catalog)]
+        """Return the rows of one trace in a format that does not hold it whole, or why it has none."""
         if catalog is None:
             return "without the snapshot of their catalogue"
         if self._plan.format == "sft":
@@ -198,7 +180,7 @@ def _close(part: Path, plan: Plan, tally: Tally) -> Manifest:
     made = datetime.now(UTC)
     text = card(tally, form=plan.format, made=f"{made:%Y-%m-%d}", shared=plan.shared)
     (part / "README.md").write_text(redact(text), "utf-8")
-    if plan.format in ("jsonl", "parquet"):
+    if plan.format in WHOLE:
         schema = json.dumps(Trace.model_json_schema(), indent=1)
         (part / "schema.json").write_text(schema + "\n", "utf-8")
     manifest = Manifest(
@@ -213,40 +195,3 @@ def _close(part: Path, plan: Plan, tally: Tally) -> Manifest:
     )
     (part / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")
     return manifest
-
-
-def described(path: Path) -> dict[str, str | int]:
-    """Return the SHA-256 and the bytes of a file, as a manifest has them."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into; it gets its name when it is whole, and is removed where it is not."""
-    part = folder.absolute().with_name(f".{folder.absolute().name}.{secrets.token_hex(4)}.part")
-    try:
-        part.mkdir(parents=True)
-        try:
-            yield part
-            for path in (*part.iterdir(), part):
-                _sync(path)
-            part.rename(folder)
-            _sync(folder.absolute().parent)
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be written ({error.strerror}); name another folder or free some space."
-        ) from error
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,7 +29,7 @@ def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
     A dataset that is there keeps its visibility and gets one more commit. Raises StorageError.
     """
     # Loaded only where it is used; HF_ENDPOINT and HF_HUB_OFFLINE are read when it is.
-    import httpx
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -43,7 +43,7 @@ def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
         raise StorageError(_kept(folder, "HF_HUB_OFFLINE is set; unset it to push.")) from None
     except HfHubHTTPError as error:
         raise StorageError(_kept(folder, _refusal(error.response.status_code, name))) from None
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         said = f"The Hugging Face Hub cannot be reached ({type(error).__name__}); try again later."
         raise StorageError(_kept(folder, said)) from None
     return str(made)

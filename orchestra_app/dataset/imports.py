@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.trace import Trace
-from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, described
+from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, WHOLE, described
 from orchestra_app.dataset.rows import read_row
 from orchestra_app.dataset.table import read_table
 from orchestra_app.storage.inserting import Inserted
@@ -67,7 +67,7 @@ def _traces_file(path: Path, done: Imported) -> Path:
                 done.problems.append(f"{name} is missing.")
             elif described(path / name) != told:
                 done.problems.append(f"{name} is not as it was exported; what can be read of it is kept.")
-    if manifest["format"] not in ("jsonl", "parquet"):
+    if manifest["format"] not in WHOLE:
         raise ConfigError(
             f"{path} is an export in the format {manifest['format']}, which holds no whole traces; "
             "export them as jsonl or parquet."

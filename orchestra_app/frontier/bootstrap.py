@@ -94,14 +94,16 @@ def _means(samples: Samples, draws: Array) -> Array:
     """Return [3, replicates, settings]: means over the questions that each setting ran on."""
     ran = samples.ran
     figures = np.stack([samples.correct, samples.cost, samples.seconds])
-    filled = np.where(ran, figures, 0.0)
-    often = np.tile(draws.sum(1)[:, None], (1, len(ran))) if ran.all() else draws @ ran.T.astype(float)
-    means = (draws @ filled.reshape(-1, filled.shape[2]).T).reshape(len(draws), 3, -1).transpose(1, 0, 2)
+    filled = figures if ran.all() else np.where(ran, figures, 0.0)
+    sums = draws @ filled.reshape(-1, filled.shape[2]).T
+    means = np.ascontiguousarray(sums.reshape(len(draws), 3, -1).transpose(1, 0, 2))
+    if ran.all():
+        return means / draws.sum(1)[:, None]
+    often = draws @ ran.T.astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = means / often
         # A draw that missed all questions of a setting says nothing about it: its own mean stands in.
         own = filled.sum(2) / ran.sum(1)
-    return np.where(often > 0, means, own[:, None, :])
+        return np.where(often > 0, means / often, own[:, None, :])
 
 
 def estimates(cloud: Cloud) -> list[tuple[Estimate, Estimate, Estimate]]:

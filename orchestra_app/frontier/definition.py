@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
-from orchestra_app.core.catalog import BASELINES
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import CatalogRef
 from orchestra_app.core.task import Budget, Preference, Task
@@ -127,7 +126,7 @@ def settings_of(
 ) -> tuple[Setting, ...]:
     """Return every policy under every preset and budget, and the baselines that are always there.
 
-    A baseline that is not named itself runs once, with neutral sliders and the largest budget.
+    A baseline that is not named itself runs with neutral sliders and the largest budget.
     """
     policies = list(dict.fromkeys(policies))
     found = [
@@ -143,7 +142,8 @@ def settings_of(
         for budget in budgets
     ]
     largest = max(budgets, key=lambda budget: float("inf") if budget.cost is None else budget.cost)
-    missing = [name for name in ALWAYS if name not in policies and name in BASELINES]
+    neutral = {setting.policy for setting in found if setting.preference == Preference()}
+    missing = (name for name in ALWAYS if name not in neutral)
     return (*(Setting(name=name, policy=name, budget=largest) for name in missing), *found)
 
 

@@ -8,21 +8,21 @@ from orchestra_app.frontier.definition import Run, Sweep
 from orchestra_app.frontier.report import Report, Subject, report
 from orchestra_app.frontier.rows import Row
 from orchestra_app.frontier.stock import take_stock
-from orchestra_app.frontier.sweep import finished_row, judge
+from orchestra_app.frontier.sweep import World, finished_row, judge
 from orchestra_app.storage.outcomes import BATCH, Outcome, Wanted
 from orchestra_app.storage.store import Store
 
 
-async def sweep_rows(store: Store, sweep: Sweep) -> list[Row]:
+async def sweep_rows(world: World, sweep: Sweep) -> list[Row]:
     """Return the finished runs of a sweep; raises ConfigError where it is under way elsewhere."""
-    stock = await take_stock(store, sweep)
+    stock = await take_stock(world.store, sweep)
     rows: list[Row] = []
     ids = list(stock.finished)
     for start in range(0, len(ids), BATCH):
-        for trace_id, trace in (await store.traces(ids[start : start + BATCH])).items():
+        for trace_id, trace in (await world.store.traces(ids[start : start + BATCH])).items():
             run: Run = stock.finished[trace_id]
             # A process that was killed right after the last event has left the comparison undone.
-            await judge(store, trace)
+            await judge(world, trace)
             rows.append(finished_row(run, trace))
     return rows
 

@@ -201,10 +201,10 @@ def _question(row: Mapping[str, Any], title: str) -> Question | str:
     found = row.get("id")
     if found is not None and not isinstance(found, str | int):
         return "column `id` is neither a text nor a number."
-    question = {"id": str(found).strip() if found not in (None, "") else digest(text), "text": text}
-    if not _writable(text, answer or "", question["id"]):
+    if not _writable(text, answer or "", str(found)):
         return "it holds half characters, which no UTF-8 text has."
-    return Question(**question, answer=answer, source=title)
+    own = str(found).strip() if found not in (None, "") else digest(text)
+    return Question(id=own, text=text, answer=answer, source=title)
 
 
 def _writable(*texts: str) -> bool:

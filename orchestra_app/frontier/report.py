@@ -43,6 +43,8 @@ class Report:
     oracle: Point | None
     """Per question the cheapest setting that was right: computed, never run."""
     frontier: Frontier
+    undecided: int
+    """Runs whose answer counts as wrong only because nobody has judged its wording."""
     judged: bool
     """False where no run has a verdict, so that only cost and seconds mean anything."""
     count: int
@@ -53,6 +55,19 @@ class Report:
     """Days on which the prices were read."""
     simulated: bool | None
     """True: no real money; None: some runs were simulated and some were not."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences without which the figures would mislead."""
+        said = [self.frontier.note] if self.frontier.note else []
+        if not self.judged:
+            said.append("No run has a verdict: give answers, or label traces, to see accuracy.")
+        if self.undecided:
+            said.append(
+                f"{self.undecided} answers are written otherwise than the right one and count as wrong until "
+                "they are judged: orchestra judge"
+            )
+        return said
 
     @property
     def provenance(self) -> str:
@@ -91,6 +106,7 @@ def report(rows: Sequence[Row], subject: Subject, *, seed: int = 0) -> Report:
         lines=tuple(_line(point, subject, rows) for point in frontier.points),
         oracle=_oracle(rows, frontier, seed=seed) if judged else None,
         frontier=frontier,
+        undecided=sum(row.undecided for row in rows),
         judged=judged,
         count=frontier.count,
         repeats=subject.repeats,
@@ -173,7 +189,7 @@ def export(found: Report) -> dict[str, Any]:
     return {
         "title": found.title,
         "provenance": found.provenance,
-        "note": frontier.note,
+        "notes": found.notes,
         "judged": found.judged,
         "settings": records(found),
         "health": {

@@ -27,6 +27,9 @@ class Row(Value):
     repeat: int = 0
     status: Status
     correct: bool | None
+    """None: nobody can say, so it is left out."""
+    undecided: bool = False
+    """True where the answer counts as wrong only because it is written otherwise than the right one."""
     cost: float
     """USD."""
     seconds: float
@@ -49,13 +52,16 @@ def row_of(trace: Trace, *, setting: str, question: str, repeat: int = 0, simula
     for _, call, result in trace.calls:
         called[_asked(result) or alias_of(call) or call.name] += 1
     charges = trace.charges
+    # Left out, they would leave only right answers where nobody judges the others.
+    undecided = trace.task.answer is not None and all(label.call_id for label in trace.labels)
     return Row(
         trace_id=trace.id,
         setting=setting,
         question=question,
         repeat=repeat,
         status=trace.status,
-        correct=trace.correct,
+        correct=False if undecided else trace.correct,
+        undecided=undecided,
         cost=trace.cost,
         seconds=trace.seconds,
         adherence=trace.adherence,

@@ -72,7 +72,8 @@ def _heights(cost: Array, accuracy: Array, grid: Array) -> Array:
     """Return [replicates, places]: the best accuracy for at most the cost of each place."""
     rows = np.arange(len(cost))
     heights = np.zeros((len(cost), len(grid) + 1))
-    reached = np.searchsorted(grid, cost)
+    # A mean of equal costs may lie a rounding error above each of them.
+    reached = np.searchsorted(grid, cost * (1 - 1e-9))
     for each in range(cost.shape[1]):
         place = reached[:, each]
         heights[rows, place] = np.maximum(heights[rows, place], accuracy[:, each])

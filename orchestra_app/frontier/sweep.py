@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -13,7 +12,7 @@ from pydantic import Field
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Event
 from orchestra_app.core.task import Task
-from orchestra_app.core.trace import Label, Trace
+from orchestra_app.core.trace import Trace
 from orchestra_app.core.value import Value
 from orchestra_app.frontier.definition import Run, Sweep
 from orchestra_app.frontier.rows import Row, row_of
@@ -21,7 +20,8 @@ from orchestra_app.frontier.stock import Stock, is_starved, take_stock
 from orchestra_app.orchestrator.accounts import Shared
 from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.stop import Stop, Stopped
-from orchestra_app.scoring.match import matches
+from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.scoring.verdict import verdict
 from orchestra_app.storage.store import Store
 
 
@@ -30,6 +30,9 @@ class World(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def sandbox(self) -> Sandbox: ...
 
     async def orchestrator(self, catalog: str | None = None, policy: str | None = None) -> Orchestrator: ...
 
@@ -81,7 +84,7 @@ async def sweep(
     before anything is spent where a policy cannot be used or the sweep is under way elsewhere, StorageError
     where a trace cannot be kept. Consume it with `aclosing`.
     """
-    orchestrators = await _orchestrators(world, definition)
+    orchestrators = await prepare(world, definition)
     stock = await take_stock(world.store, definition)
     course = Course(world, definition, orchestrators, stock, stop or Stop())
     total, before = definition.total, len(stock.finished)
@@ -99,7 +102,8 @@ async def sweep(
     yield SweepFinished(status=status, done=course.done, total=total, spent=course.spent, reason=reason)
 
 
-async def _orchestrators(world: World, definition: Sweep) -> dict[str, Orchestrator]:
+async def prepare(world: World, definition: Sweep) -> dict[str, Orchestrator]:
+    """Return what runs each policy of a sweep; raises ConfigError where one cannot be used, or not any more."""
     policies = dict.fromkeys(setting.policy for setting in definition.settings)
     found = {policy: await world.orchestrator(definition.catalog.name, policy) for policy in policies}
     if any(each.catalog.hash != definition.catalog.hash for each in found.values()):
@@ -221,7 +225,7 @@ class Course:
             self._starved |= is_starved(trace.task, trace.status, trace.error)
             if trace.status in ("stopped", "interrupted") or self._starved:
                 continue
-            await judge(self._world.store, trace)
+            await judge(self._world, trace)
             rows.append(finished_row(run, trace))
             self.done += 1
         return rows
@@ -238,18 +242,11 @@ def finished_row(run: Run, trace: Trace) -> Row:
     )
 
 
-async def judge(store: Store, trace: Trace) -> None:
-    """Compare the answer with the known one, where nobody has yet, and keep that as a benchmark's label."""
-    gold = trace.task.answer
-    if gold is None or any(label.source == "benchmark" for label in trace.labels):
+async def judge(world: World, trace: Trace) -> None:
+    """Keep the automatic verdict on a trace that has none, where there is one."""
+    if any(label.call_id is None for label in trace.labels):
         return
-    label = Label(
-        source="benchmark",
-        correct=trace.answer is not None and matches(trace.answer, gold),
-        gold=gold,
-        note="normalised exact match",
-        by="orchestra",
-        at=datetime.now(UTC),
-    )
-    await store.add_label(trace.id, label)
-    trace.labels.append(label)
+    label = await verdict(trace, world.sandbox)
+    if label is not None:
+        await world.store.add_label(trace.id, label)
+        trace.labels.append(label)

@@ -32,14 +32,20 @@ _MEANT = re.compile(r"[A-Za-z0-9\\]")
 # The package asks which antlr4 is installed, and confined code may not list that; requirements.txt names it.
 # A free letter may be a unit, and a decimal may be rounded: where those differ, somebody else has to judge.
 _PROGRAM = r"""
-import importlib.metadata, json, logging
+import dataclasses, importlib.metadata, json, logging
 importlib.metadata.version = lambda name: "4.13.2"
 logging.disable()
 import sympy
 from math_verify import LatexExtractionConfig, parse, verify
 
+# Left to itself it drops units, so that 12 m would equal 12 g.
+plain = LatexExtractionConfig()
+plain = dataclasses.replace(
+    plain, normalization_config=dataclasses.replace(plain.normalization_config, units=False)
+)
+
 def read(text):
-    found = parse(f"${text}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    found = parse(f"${text}$", [plain], fallback_mode="no_fallback", parsing_timeout=None)
     return found[0] if found else None
 
 def compare(gold, answer):
@@ -58,7 +64,7 @@ print(json.dumps(compare(*map(read, json.loads(TEXTS)))))
 _SAID = {"true": True, "false": False}
 
 
-async def equal(answer: str, gold: str, sandbox: Sandbox) -> bool | None:
+async def equal(answer: str, gold: str, sandbox: Sandbox, *, seconds: float = SECONDS) -> bool | None:
     """Return whether two answers are the same mathematics; None where that cannot be told.
 
     False only for two numbers that differ, by more than 1 % where one of them is a decimal. None for words,
@@ -68,7 +74,7 @@ async def equal(answer: str, gold: str, sandbox: Sandbox) -> bool | None:
     if None in texts:
         return None
     try:
-        run = await sandbox.run(f"TEXTS = {json.dumps(texts)!r}\n{_PROGRAM}", seconds=SECONDS)
+        run = await sandbox.run(f"TEXTS = {json.dumps(texts)!r}\n{_PROGRAM}", seconds=seconds)
     except ToolError:
         return None
     return _SAID.get(run.stdout.strip()) if run.status == 0 else None

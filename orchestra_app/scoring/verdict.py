@@ -15,9 +15,11 @@ NO_ANSWER = "no answer was given"
 
 
 def gold_of(trace: Trace) -> str | None:
-    """Return the right answer as far as it is known: a person's latest word, else the task's."""
-    said = [label for label in trace.labels if label.source == "human" and label.gold]
-    return max(said, key=lambda label: label.at).gold if said else trace.task.answer
+    """Return the right answer as far as it is known: what a person said last, else the task, else a label."""
+    known = sorted((label for label in trace.labels if label.gold), key=lambda label: label.at)
+    said = [label.gold for label in known if label.source == "human"]
+    others = [label.gold for label in known]
+    return next((gold for gold in (*said[-1:], trace.task.answer, *others[-1:]) if gold), None)
 
 
 async def verdict(

@@ -70,7 +70,8 @@ def insert_snapshot(connection: Connection, body: str, digest: str) -> bool:
     if hashlib.sha256(body.encode()).hexdigest()[:16] != digest:
         raise ValueError("hash: it is not that of the catalogue.")
     row = {"hash": digest, "name": Catalog.model_validate_json(body).name, "body": body}
-    return connection.execute(_unless_there(connection, CATALOG), [row]).rowcount > 0
+    put = _unless_there(connection, CATALOG).values(**row).returning(CATALOG.c.hash)
+    return connection.execute(put).first() is not None
 
 
 def _unless_there(connection: Connection, table: Table) -> Any:

@@ -195,11 +195,13 @@ class Store:
 
     def _insert(self, traces: Sequence[Trace]) -> tuple[Inserted, ...]:
         with self._database.write() as connection:
-            done = [inserting.insert(connection, trace) for trace in traces]
+            done: list[Inserted] = [inserting.insert(connection, trace) for trace in traces]
             there = [trace.id for trace, each in zip(traces, done, strict=True) if each == "kept"]
             known = read_traces(connection, there)
-        equal = [known.get(trace.id) == trace for trace in traces]
-        return tuple("same" if same else each for same, each in zip(equal, done, strict=True))
+        return tuple(
+            "same" if each == "kept" and known[trace.id] == trace else each
+            for trace, each in zip(traces, done, strict=True)
+        )
 
     def _delete(self, trace_id: str, owner: str) -> bool:
         with self._database.write() as connection:

@@ -4,6 +4,7 @@ from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.orchestrator.runs import Run
@@ -93,7 +94,7 @@ def wire_api(desk: Desk) -> None:
     async def label(
         request: gr.Request, id: str, verdict: str, gold: str = "", visitor: str = ""
     ) -> dict[str, Any]:
-        """Keep a verdict (`correct`, `incorrect` or `unsure`) on one of the visitor's traces and return it."""
+        """Keep a verdict (`correct`, `incorrect` or `unsure`) on a trace of the visitor and return it."""
         who = desk.door.visitor(request, visitor)
         try:
             await judge(desk, who, id, verdict, gold)
@@ -102,7 +103,7 @@ def wire_api(desk: Desk) -> None:
             raise gr.Error(str(error), print_exception=False) from None
 
     for endpoint in (ask, trace, traces, label):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
 
 
 async def finished(desk: Desk, who: Visitor, run: Run) -> dict[str, Any]:

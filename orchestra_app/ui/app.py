@@ -1,6 +1,7 @@
 """The page: builds it, serves it, and says in one sentence why it cannot be served."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -27,7 +28,10 @@ from orchestra_app.ui.theme import ASSETS, css, script, theme
 from orchestra_app.ui.visitor import Door, loopback
 from orchestra_app.workspace import Workspace
 
-HEADER = '<div class="brand"><img src="gradio_api/file={logo}" alt="" width="26" height="26"><b>Orchestra</b></div>'
+HEADER = (
+    '<div class="brand"><img src="gradio_api/file={logo}" alt="" width="26" height="26">'
+    "<b>Orchestra</b></div>"
+)
 
 
 def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
@@ -68,8 +72,8 @@ def refuse_open_purse(workspace: Workspace, host: str) -> None:
     name = workspace.default_catalog
     if not private(host) and not workspace.catalog(name).simulated and workspace.settings.daily_cap is None:
         raise ConfigError(
-            f"The catalogue {name} has real prices and {host} can be reached by others: set ORCHESTRA_DAILY_CAP to "
-            "the USD that may be spent in a day, or serve on 127.0.0.1."
+            f"The catalogue {name} has real prices and {host} can be reached by others: set "
+            "ORCHESTRA_DAILY_CAP to the USD that may be spent in a day, or serve on 127.0.0.1."
         )
 
 
@@ -79,10 +83,12 @@ def serve(workspace: Workspace, **options: Any) -> gr.Blocks:
     Raises ConfigError where it must not or cannot be served there.
     """
     host = options.get("server_name") or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    port = options.get("server_port") or _port(os.environ.get("GRADIO_SERVER_PORT"))
     refuse_open_purse(workspace, host)
     blocks = build(workspace, host=host)
     usual: dict[str, Any] = {
         "server_name": host,
+        "server_port": port,
         "max_threads": 160,
         "max_file_size": "1mb",
         "allowed_paths": [str(ASSETS)],
@@ -104,12 +110,20 @@ def serve(workspace: Workspace, **options: Any) -> gr.Blocks:
     try:
         blocks.launch(**usual | options)
     except OSError:
-        port = options.get("server_port") or os.environ.get("GRADIO_SERVER_PORT") or "7860 to 7959"
         raise ConfigError(
-            f"Port {port} on {host} cannot be used: end the program that has it, or set GRADIO_SERVER_PORT to "
-            "another port."
+            f"Port {port or '7860 to 7959'} on {host} cannot be used: end the program that has it, "
+            "or set GRADIO_SERVER_PORT to another port."
         ) from None
     return blocks
+
+
+def _port(text: str | None) -> int | None:
+    """Return the port that was asked for; None: the first that is free."""
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise ConfigError("GRADIO_SERVER_PORT cannot be used: set it to a port from 1 to 65535, or unset it.")
+    return int(text)
 
 
 def main() -> None:
@@ -129,6 +143,8 @@ def main() -> None:
         print(f"orchestra: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     start_early()
+    gc.freeze()
+    gc.enable()
     print(f"Orchestra is at {blocks.local_url} (Ctrl+C ends it).", flush=True)
     _wait_for_the_end()
     # What runs belongs to the server's loop, so it must end there before the server does.

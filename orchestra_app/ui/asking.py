@@ -1,7 +1,8 @@
-"""What the page and the API do alike: begin a run for a visitor, find a trace, keep and take back a verdict."""
+"""What the page and the API do alike: begin a run, find a trace, keep and take back a verdict."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,8 @@ class Desk:
 
     workspace: Workspace
     door: Door
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a run is begun, so that the limits count those that are just starting."""
 
 
 async def begin(
@@ -47,7 +50,14 @@ async def begin(
 
     played: True where a simulated run is shown at `PLAYED`, not at once.
     """
-    workspace, texts = desk.workspace, TEXTS[visitor.language]
+    async with desk.starting:
+        return await _begun(desk, visitor, wish, (catalog, policy), played)
+
+
+async def _begun(
+    desk: Desk, visitor: Visitor, wish: Wish, names: tuple[str | None, str | None], played: bool
+) -> Run:
+    workspace, texts, (catalog, policy) = desk.workspace, TEXTS[visitor.language], names
     known = workspace.catalog(catalog)
     for problem in problems(wish, known):
         raise ConfigError(problem.sentence(texts))

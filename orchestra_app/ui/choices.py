@@ -57,7 +57,7 @@ def example(kind: str) -> str:
 async def route(desk: Desk, wish: Wish, catalog: str, texts: Mapping[str, str]) -> Markup:
     """Return the line that says what the cheapest and the dearest route to an answer would cost."""
     known = desk.workspace.catalog(catalog)
-    wrong = [problem for problem in problems(wish, known) if problem.field not in ("question", "seed")]
+    wrong = [problem for problem in problems(wish, known) if problem.where not in ("question", "seed")]
     if wrong:
         return tag("p", wrong[0].sentence(texts), class_="route bad")
     found = await desk.workspace.routes(_short(wish.question), wish.preference, catalog)

@@ -16,7 +16,7 @@ from orchestra_app.ui.visitor import Visitor
 
 
 class Watching:
-    """Which run each open page shows, so that a page that turns to another run is no longer told of the first."""
+    """Which run each open page shows, so that one that turns to another hears no more of the first."""
 
     def __init__(self) -> None:
         self._shown: dict[str, object] = {}

@@ -21,6 +21,4 @@ def i18n() -> gr.I18n:
     tables = {
         language: {_PREFIX + key: text for key, text in table.items()} for language, table in TEXTS.items()
     }
-    return gr.I18n(
-        **{"en": tables["en"]} | {name: tables["zh"] for name in ("zh", "zh-CN", "zh-TW", "zh-HK")}
-    )
+    return gr.I18n(**{"en": tables["en"]} | dict.fromkeys(("zh", "zh-CN", "zh-TW", "zh-HK"), tables["zh"]))

@@ -59,8 +59,8 @@ ENGLISH = {
     "bad_budget_seconds": "Give {least} to {most} seconds, or leave it empty.",
     "bad_budget_turns": "Give a whole number of turns from {least} to {most}.",
     "bad_seed": "Give a whole number from {least} to {most} as the seed.",
-    "no_cap": "This installation is open to others and has no daily cap, so it asks no model that costs money: "
-    "whoever runs it can set ORCHESTRA_DAILY_CAP.",
+    "no_cap": "This installation is open to others and has no daily cap, so it asks no model that costs "
+    "money: whoever runs it can set ORCHESTRA_DAILY_CAP.",
     "too_busy": "Too many questions are under way here; try again in a moment.",
     "too_many": "You have {number} questions under way; wait until one is done, or stop it.",
     "no_trace": "There is no trace {id} that you may see.",

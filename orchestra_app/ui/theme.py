@@ -1,9 +1,9 @@
-"""The look: an own theme on `gr.themes.Base`, the style sheet, the bundled fonts and the page's script."""
+"""The look: an own theme on Gradio's base, the style sheet, the bundled fonts and the page's script."""
 
 from pathlib import Path
 from urllib.parse import quote
 
-import gradio as gr
+from gradio.themes import Base, Color, Font, sizes
 
 HERE = Path(__file__).parent
 ASSETS = HERE.parents[1] / "assets"
@@ -38,20 +38,20 @@ INDIGO = (
 )
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """Return the theme: ink on paper, one accent, and every token for light and dark."""
-    base = gr.themes.Base(
-        primary_hue=gr.themes.Color(*INDIGO),
-        neutral_hue=gr.themes.Color(*SLATE),
-        font=[gr.themes.Font("IBM Plex Sans"), gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
+    base = Base(
+        primary_hue=Color(*INDIGO),
+        neutral_hue=Color(*SLATE),
+        font=[Font("IBM Plex Sans"), Font("system-ui"), Font("sans-serif")],
         font_mono=[
-            gr.themes.Font("IBM Plex Mono"),
-            gr.themes.Font("ui-monospace"),
-            gr.themes.Font("monospace"),
+            Font("IBM Plex Mono"),
+            Font("ui-monospace"),
+            Font("monospace"),
         ],
-        radius_size=gr.themes.sizes.radius_md,
-        spacing_size=gr.themes.sizes.spacing_md,
-        text_size=gr.themes.sizes.text_md,
+        radius_size=sizes.radius_md,
+        spacing_size=sizes.spacing_md,
+        text_size=sizes.text_md,
     )
     return base.set(
         input_border_width="1px", button_border_width="1px", **_paired(LIGHT, ""), **_paired(DARK, "_dark")

@@ -1,4 +1,4 @@
-"""The transcript as HTML: what the policy read and was offered in each turn, what it said and what came back."""
+"""The transcript as HTML: what the policy read and was offered in a turn, what it said and what came back."""
 
 import json
 from collections.abc import Mapping, Sequence

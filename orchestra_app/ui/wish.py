@@ -56,7 +56,8 @@ class Wish:
 class Problem:
     """Why a field cannot be used: the key of a text, with what is filled into it."""
 
-    field: str
+    where: str
+    """The field of the wish."""
     text: str
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -104,7 +105,7 @@ def _excluded(names: Any, catalog: Catalog) -> Problem | None:
     known |= {f"vendor:{model.vendor}" for model in catalog.models.values() if model.vendor}
     if not isinstance(names or (), (list, tuple)):
         return Problem("excluded", "bad_exclusion", {"name": str(names)[:80]})
-    strange = [str(name) for name in names or () if name not in known]
+    strange = [str(name) for name in names or () if not isinstance(name, str) or name not in known]
     return Problem("excluded", "bad_exclusion", {"name": strange[0][:80]}) if strange else None
 
 

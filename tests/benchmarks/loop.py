@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from openai import AsyncOpenAI
 
@@ -45,14 +46,14 @@ async def look(word: str) -> str:
     return f"There is one {word} and it is 48 m tall."
 
 
-async def bare_run(client: AsyncOpenAI, schema: dict, number: int) -> int:
+async def bare_run(client: AsyncOpenAI, schema: Any, number: int) -> int:
     """Run the loop that anybody would write first."""
     messages: list = [{"role": "user", "content": f"How tall is tower {number}?"}]
     for turn in range(TURNS):
         reply = await client.chat.completions.create(
             model=FIVE_TURNS, messages=messages, tools=[schema], max_tokens=500
         )
-        message = reply.choices[0].message
+        message: Any = reply.choices[0].message
         if not message.tool_calls:
             return turn + 1
         messages.append(message.model_dump(exclude_none=True))
@@ -65,10 +66,9 @@ async def bare_run(client: AsyncOpenAI, schema: dict, number: int) -> int:
 async def kept_run(orchestrator: Orchestrator, store: Store, task: Task) -> int:
     """Run with everything of ours: ledger, trace and SQLite."""
     async with aclosing(record(orchestrator.run(task), store)) as recorded:
-        async for _, trace in recorded:
-            pass
-    assert trace.status == "answered", trace.error
-    return len(trace.turns)
+        traces = [trace async for _, trace in recorded]
+    assert traces[-1].status == "answered", traces[-1].error
+    return len(traces[-1].turns)
 
 
 async def unkept_run(orchestrator: Orchestrator, task: Task) -> int:

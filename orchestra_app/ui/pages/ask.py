@@ -17,7 +17,7 @@ from orchestra_app.ui.sheet import parts, sheet
 from orchestra_app.ui.texts import TEXTS, label
 from orchestra_app.ui.view import View, view
 from orchestra_app.ui.visitor import Visitor
-from orchestra_app.ui.wish import Problem, Wish, problems
+from orchestra_app.ui.wish import Problem, Wish
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -138,7 +138,7 @@ FIELDS = (
 
 def validated(found: list[Problem], texts: dict[str, str], count: int) -> list[dict[str, Any]]:
     """Return a verdict per input: each field's first problem stands under it; `count` are the inputs."""
-    wrong = {problem.field: problem.sentence(texts) for problem in reversed(found)}
+    wrong = {problem.where: problem.sentence(texts) for problem in reversed(found)}
     named = [gr.validate(field not in wrong, wrong.get(field, "")) for field in FIELDS]
     return named + [gr.validate(True, "")] * (count - len(named))
 
@@ -188,7 +188,6 @@ async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> d
         page.settings.vendors: gr.Dropdown(vendors(catalog), value=[]),
         page.examples: gr.Row(visible=catalog.simulated),
         page.route: await line(desk, visitor, Wish(), name),
-        page.problem: None,
     }
 
 

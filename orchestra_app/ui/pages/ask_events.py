@@ -75,6 +75,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
     blocks.unload(leave)
     page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
+    page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
     page.stop.click(stop, here, None, **QUIET)
     page.view.live.skip(skip, here, None, **QUIET)
     for kind, button in page.kinds.items():

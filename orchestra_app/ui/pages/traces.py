@@ -120,11 +120,15 @@ def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Textbox, gr
         )
         menus = {
             name: gr.Dropdown(
-                [(label("any"), "")], value="", label=label(f"filter_{name}"), min_width=110, elem_id=f"filter-{name}",
+                [(label("any"), "")],
+                value="",
+                label=label(f"filter_{name}"),
+                min_width=110,
+                elem_id=f"filter-{name}",
                 filterable=False,
             )
             for name in MENUS
-        }  # fmt: skip
+        }
         costs = (
             gr.Textbox(label=label("filter_from"), min_width=70, max_lines=1, elem_id="filter-from"),
             gr.Textbox(label=label("filter_to"), min_width=70, max_lines=1, elem_id="filter-to"),

@@ -1,0 +1,182 @@
+"""Exported traces come back the same; what is broken is named and costs nothing else."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestra_app.core.errors import ConfigError, StorageError
+from orchestra_app.core.trace import Trace
+from orchestra_app.dataset.export import Plan, export
+from orchestra_app.dataset.folder import Format
+from orchestra_app.dataset.imports import import_traces
+from orchestra_app.dataset.rows import trace_row
+from orchestra_app.storage.store import Store
+from tests.dataset.test_export_folder import CATALOG, filled, one
+from tests.storage.storage_rollouts import fold, rollouts
+from tests.storage.test_inserting import LABELS
+
+WHOLE: list[Format] = ["jsonl", "parquet"]
+
+
+def line(trace: Trace, **changed: object) -> str:
+    return json.dumps(trace_row(trace, CATALOG) | changed)
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """Writes a .jsonl file."""
+
+    def write(*rows: str | bytes) -> Path:
+        file = tmp_path / "some.jsonl"
+        file.write_bytes(b"\n".join(row if isinstance(row, bytes) else row.encode() for row in rows))
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("form", WHOLE)
+@given(st.lists(rollouts(), min_size=1, max_size=3), st.lists(LABELS, max_size=2))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_traces_come_back_the_same_with_their_labels(tmp_path_factory, form, rollouts, labels):
+    folder = tmp_path_factory.mktemp("round")
+    here, there = Store.open(folder / "here"), Store.open(folder / "there")
+    traces = [fold(events).model_copy(update={"labels": labels}) for events in rollouts]
+
+    async def round_trip() -> dict[str, Trace]:
+        await here.insert(traces)
+        await export(here, folder / "out", Plan(format=form))
+        done = await import_traces(there, folder / "out")
+        assert done.problems == [] and done.counts == {"added": len(traces)}
+        assert (await import_traces(there, folder / "out")).counts == {"same": len(traces)}
+        return await there.traces([trace.id for trace in traces])
+
+    try:
+        assert asyncio.run(round_trip()) == {trace.id: trace for trace in traces}
+    finally:
+        here.close()
+        there.close()
+
+
+@pytest.mark.parametrize("form", WHOLE)
+async def test_the_catalogues_come_too_and_a_second_export_is_the_same(open_store, tmp_path, form):
+    store, other = await filled(open_store("a"), one("x"), one("y")), open_store("b")
+    await export(store, tmp_path / "out", Plan(format=form))
+    done = await import_traces(other, tmp_path / "out")
+    assert done.catalogs == 1 and await other.catalog(CATALOG.hash) == CATALOG
+    await export(other, tmp_path / "again", Plan(format=form))
+    for name in ("catalogs.jsonl", "traces.jsonl"):
+        first, second = tmp_path / "out" / name, tmp_path / "again" / name
+        assert first.exists() == second.exists()
+        assert not first.exists() or first.read_bytes() == second.read_bytes()
+
+
+async def test_a_trace_that_is_here_stays_as_it_is(store, written):
+    await filled(store, one("a"))
+    done = await import_traces(
+        store, written(line(one("a"), answer="another"), line(one("a")), line(one("b")))
+    )
+    assert done.counts == {"kept": 1, "same": 1, "added": 1} and done.problems == []
+    assert await store.get("a") == one("a")
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("{", "row 2: it is no whole JSON object"),
+        ('{"id": "b", "task": ', "row 2: it is no whole JSON object"),
+        ("[]", "row 2: it is no JSON object"),
+        ("42", "row 2: it is no JSON object"),
+        ("{}", "row 2: id: Field required"),
+        (line(one("b"), seconds="soon"), "row 2: seconds:"),
+        (line(one("b"), task={"id": "t", "question": ""}), "row 2: task.question:"),
+        (line(one("b"), surprise=1), "row 2: surprise:"),
+        (line(one("b"), status="running"), "row 2: status:"),
+        (line(one("b"), id=" "), "row 2: id:"),
+        (line(one("b"), id="x\ny"), "row 2: id:"),
+        (line(one("b")).replace('"seconds": 2.0', '"seconds": NaN'), "row 2: it holds NaN"),
+        (b"\xff\xfe{}", "row 2: it is no UTF-8 text at byte 0"),
+        ('{"a":' * 100_000, "row 2: "),
+        (line(one("b"), seed=0).replace('"seed": 0', '"seed": ' + "9" * 5_000), "row 2: "),
+    ],
+)
+async def test_a_broken_line_is_named_by_row_and_key_and_the_others_are_kept(store, written, broken, said):
+    done = await import_traces(store, written(line(one("a")), broken, "", line(one("c"))))
+    (problem,) = done.problems
+    assert problem.startswith(f"some.jsonl {said}"), problem
+    assert await store.ids() == ("a", "c")
+
+
+async def test_what_the_command_line_prints_can_be_imported(store, written):
+    trace = one("a")
+    assert (await import_traces(store, written(json.dumps(trace.export())))).counts == {"added": 1}
+    assert await store.get("a") == trace
+
+
+async def test_a_half_written_export_is_never_taken_for_a_whole_one(store, open_store, tmp_path):
+    out, other = tmp_path / "out", open_store("other")
+    await export(await filled(store, one("a"), one("b")), out, Plan())
+    file = out / "traces.jsonl"
+    file.write_bytes(file.read_bytes()[:-200])
+    done = await import_traces(other, out)
+    assert done.counts == {"added": 1} and len(done.problems) == 2
+    assert "not as it was exported" in done.problems[0] and "row 2" in done.problems[1]
+    (out / "manifest.json").unlink()
+    with pytest.raises(ConfigError, match="no finished export"):
+        await import_traces(other, out)
+    assert (await import_traces(other, file)).counts == {"same": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": "jsonl"}', '{"version": 9, "format": "x", "files": {}}']
+)
+async def test_a_folder_with_a_broken_manifest_is_refused(store, tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ConfigError, match="manifest.json|another version"):
+        await import_traces(store, tmp_path)
+
+
+async def test_formats_without_whole_traces_and_missing_files_are_refused(store, tmp_path):
+    from tests.scoring.scored_traces import label
+
+    await export(await filled(store, one("a", labels=[label(True)])), tmp_path / "out", Plan(format="sft"))
+    with pytest.raises(ConfigError, match="holds no whole traces"):
+        await import_traces(store, tmp_path / "out")
+    with pytest.raises(ConfigError, match="There is no"):
+        await import_traces(store, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\x00" * 100 + b"PAR1"])
+async def test_a_broken_parquet_file_is_refused_with_a_sentence(store, tmp_path, content):
+    (tmp_path / "x.parquet").write_bytes(content)
+    with pytest.raises(StorageError, match="no whole Parquet file"):
+        await import_traces(store, tmp_path / "x.parquet")
+
+
+async def test_a_parquet_file_of_another_kind_is_refused(store, tmp_path):
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    write_table(pyarrow.table({"a": [1]}), tmp_path / "x.parquet")
+    with pytest.raises(StorageError, match="no column `trace`"):
+        await import_traces(store, tmp_path / "x.parquet")
+
+
+async def test_a_forged_catalogue_is_named_and_not_kept(store, tmp_path, open_store):
+    await export(await filled(open_store("a"), one("x")), tmp_path / "out", Plan())
+    file = tmp_path / "out" / "catalogs.jsonl"
+    row = json.loads(file.read_text())
+    forged = [
+        row | {"catalog": row["catalog"].replace("1.25", "0.01")},
+        {"hash": "0"},
+        row | {"catalog": "{}"},
+    ]
+    file.write_text("\n".join(map(json.dumps, forged)))
+    done = await import_traces(store, tmp_path / "out")
+    assert await store.catalog(CATALOG.hash) is None and done.counts == {"added": 1}
+    assert [problem.partition(":")[0] for problem in done.problems[1:]] == [
+        f"catalogs.jsonl row {number}" for number in (1, 2, 3)
+    ]
