@@ -3,7 +3,7 @@
 import gc
 
 if __name__ == "__main__":
-    # What is loaded stays, so looking through it for garbage would only delay the page; `main` turns it on again.
+    # What is loaded stays, so looking for garbage in it would only delay the page; `main` turns it on again.
     gc.disable()
     from orchestra_app.ui.app import main
 

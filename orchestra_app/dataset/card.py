@@ -41,7 +41,8 @@ reasoning of commercial models may come under their providers' terms, which ofte
 competing models on them. Documents that were found on the web belong to their authors."""
 _PEOPLE = """\
 Known keys and passwords of the machine that exported it were replaced by the names of their variables. \
-{names} What people typed stands here as they typed it."""
+{names} What people typed stands here as they typed it, and catalogues name the addresses of their model \
+servers and the folders of their corpora."""
 
 
 def card(tally: Tally, *, form: str, made: str, shared: bool) -> str:

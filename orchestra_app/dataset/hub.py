@@ -42,14 +42,15 @@ def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
     except OfflineModeIsEnabled:
         raise StorageError(_kept(folder, "HF_HUB_OFFLINE is set; unset it to push.")) from None
     except HfHubHTTPError as error:
-        raise StorageError(_kept(folder, _refusal(error.response.status_code, name))) from None
+        raise StorageError(_kept(folder, refusal(error.response.status_code, name))) from None
     except (httpx2.HTTPError, OSError) as error:
         said = f"The Hugging Face Hub cannot be reached ({type(error).__name__}); try again later."
         raise StorageError(_kept(folder, said)) from None
     return str(made)
 
 
-def _refusal(status: int, name: str) -> str:
+def refusal(status: int, name: str) -> str:
+    """Return what the Hub's refusal with an HTTP status means for a push."""
     match status:
         case 401:
             return f"The Hugging Face Hub does not know this token; set {TOKEN} to a valid one."

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestra_app.core.errors import StorageError
-from orchestra_app.dataset.rows import Row, read_row
-from orchestra_app.storage.rows import verdict
+from orchestra_app.dataset.rows import Row
 
 COLUMNS = {
     "id": ("string", "the trace's id"),
@@ -79,13 +78,14 @@ def read_table(path: Path) -> Iterator[str]:
 
 
 def _columns(row: Row) -> Row:
-    trace = read_row(row)
+    judged = any(label["call_id"] is None for label in row["labels"])
+    said = {True: "correct", False: "incorrect", None: "unsure"}[row["correct"]]
     taken = {name: row[name] for name in COLUMNS if name in row and name not in ("turns", "catalog")}
     return taken | {
         "started_at": datetime.fromisoformat(row["started_at"]),
         "question": row["task"]["question"],
         "gold": row["task"]["answer"],
-        "verdict": verdict(trace.labels),
+        "verdict": said if judged else "unlabelled",
         "catalog": row["catalog"]["name"],
         "catalog_hash": row["catalog"]["hash"],
         "turns": len(row["turns"]),

@@ -38,7 +38,7 @@ class Outlook:
 async def look_ahead(sweep: Sweep, left: list[Run], learned: Forecaster, routes: Routes) -> Outlook:
     """Return what the runs that are left will cost, from saved runs of a policy or else from its routes."""
     counts = Counter(run.setting.name for run in left)
-    likely = most = 0.0
+    likely = most = dearest = 0.0
     known = True
     for setting in sweep.settings:
         if not counts[setting.name]:
@@ -49,10 +49,11 @@ async def look_ahead(sweep: Sweep, left: list[Run], learned: Forecaster, routes:
             continue
         likely += each[0] * counts[setting.name]
         most += each[1] * counts[setting.name]
+        limit = setting.budget.cost
+        dearest = max(dearest, 2 * each[1] if limit is None else limit)
     # Each run waits until its whole budget fits, so the last ones need that much room.
-    budgets = [setting.budget.cost for setting in sweep.settings if counts[setting.name]]
-    room = sweep.concurrency * max((budget for budget in budgets if budget is not None), default=most)
-    return Outlook(sum(counts.values()), likely, most, known, _rounded(most * SLACK + room))
+    cap = _rounded(most * SLACK + sweep.concurrency * dearest)
+    return Outlook(sum(counts.values()), likely, most, known, cap)
 
 
 async def _per_run(

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,11 +134,3 @@ def oracle(rows: Iterable[Row], settings: Iterable[str]) -> list[Row]:
         for runs in by_question.values()
         if len(runs) == len(wanted)
     ]
-
-
-def counted(rows: Iterable[Row]) -> Mapping[str, Counter[str]]:
-    """Return the calls by model of each setting."""
-    found: dict[str, Counter[str]] = {}
-    for row in rows:
-        found.setdefault(row.setting, Counter()).update(row.models)
-    return found

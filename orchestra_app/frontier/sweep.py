@@ -103,7 +103,7 @@ async def sweep(
 
 
 async def prepare(world: World, definition: Sweep) -> dict[str, Orchestrator]:
-    """Return what runs each policy of a sweep; raises ConfigError where one cannot be used, or not any more."""
+    """Return what runs each policy of a sweep; raises ConfigError where one cannot be used now."""
     policies = dict.fromkeys(setting.policy for setting in definition.settings)
     found = {policy: await world.orchestrator(definition.catalog.name, policy) for policy in policies}
     if any(each.catalog.hash != definition.catalog.hash for each in found.values()):

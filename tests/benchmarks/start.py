@@ -21,7 +21,7 @@ IDLE_SECONDS = 6.0
 
 
 def started(command: list[str], home: str) -> tuple[float, float]:
-    """Return the seconds until the page answers, and the resident megabytes of the process some seconds later."""
+    """Return the seconds until the page answers, and the megabytes resident some seconds later."""
     port = free_port()
     quiet = {"GRADIO_ANALYTICS_ENABLED": "False", "ORCHESTRA_NO_BROWSER": "1", "ORCHESTRA_HOME": home}
     environment = os.environ | quiet | {"GRADIO_SERVER_PORT": str(port)}

@@ -31,7 +31,7 @@ def judge(tmp_path, fake, monkeypatch) -> Callable[..., list[str]]:
     def options(*replies: str) -> list[str]:
         usage = {"prompt_tokens": 200, "completion_tokens": 20}
         steps = [{"message": {"content": reply}, "usage": usage} for reply in replies]
-        catalog = write_catalog(tmp_path, fake.url, fake.script(f"judge-{len(os.listdir(tmp_path))}", *steps))
+        catalog = write_catalog(tmp_path, fake.url, fake.script(f"judge of {tmp_path.name}", *steps))
         return ["--judge", "expert", "--catalog", catalog]
 
     return options
@@ -73,9 +73,7 @@ def test_training_rows_are_in_the_references_format_with_prices_per_token(orches
     assert [tool["function"]["name"] for tool in row["tools"]] == ["search", "enhance_reasoning", "answer"]
 
 
-def test_conversations_are_the_prompts_that_were_read_and_the_calls_that_were_made(
-    orchestra, asked, tmp_path
-):
+def test_conversations_are_the_prompts_that_were_read_and_the_calls_made(orchestra, asked, tmp_path):
     orchestra("label", asked, "--correct")
     turns = orchestra("traces", "show", asked, "--json").json["turns"]
     assert orchestra("export", str(tmp_path / "out"), "--format", "sft").code == 0
@@ -176,30 +174,13 @@ def pushed(hub: str, out: Path, *arguments: str, token: str = TOKEN) -> subproce
 def test_a_push_uploads_the_whole_export_as_a_private_dataset(asked, tmp_path):
     with FakeHub() as hub:
         ended = pushed(hub.url, tmp_path / "out", "ann/traces")
-        assert ended.returncode == 0 and f"Pushed to {hub.url}/datasets/ann/traces." in ended.stdout, ended
+    assert ended.returncode == 0 and f"Pushed to {hub.url}/datasets/ann/traces." in ended.stdout, ended
     assert hub.files == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert hub.created[0]["visibility"] == "private" and hub.created[0]["type"] == "dataset"
     assert TOKEN.encode() not in b"".join(hub.files.values())
 
 
-@pytest.mark.parametrize(
-    ("name", "token", "refuses", "said"),
-    [
-        ("bob/traces", TOKEN, None, "has no right to write to bob/traces"),
-        ("ann/traces", "hf_another", None, "does not know this token"),
-        ("ann/traces", TOKEN, 403, "has no right to write to ann/traces"),
-        ("ann/traces", TOKEN, 500, "refused the push with status 500"),
-    ],
-)
-def test_a_push_that_is_refused_says_why_and_leaves_the_export_whole(
-    asked, tmp_path, name, token, refuses, said
-):
-    with FakeHub(refuses=refuses) as hub:
-        ended = pushed(hub.url, tmp_path / "out", name, token=token)
-    assert ended.returncode == 2 and said in ended.stderr and "Traceback" not in ended.stderr, ended
-    assert token not in ended.stderr and (tmp_path / "out" / "manifest.json").is_file()
-
-
-def test_a_push_without_a_network_says_so(asked, tmp_path):
+def test_a_push_without_a_network_says_so_and_leaves_the_export_whole(asked, tmp_path):
     ended = pushed("http://127.0.0.1:9", tmp_path / "out", "ann/traces")
     assert ended.returncode == 2 and "cannot be reached" in ended.stderr and ended.stderr.count("\n") == 1
+    assert (tmp_path / "out" / "manifest.json").is_file() and TOKEN not in ended.stderr

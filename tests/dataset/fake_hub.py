@@ -15,8 +15,8 @@ USER = "ann"
 class FakeHub:
     """Takes pushes of `ann` with her token, and remembers the files."""
 
-    refuses: int | None = None
-    """Status that every upload gets instead."""
+    refuses: dict[str, int] = field(default_factory=dict)
+    """Statuses that uploads get instead, by the dataset's name."""
     files: dict[str, bytes] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -61,8 +61,9 @@ class FakeHub:
                 return 403, {"error": "You have no right to create it."}
             self.created.append(wanted)
             return 200, {"url": f"{self.url}/datasets/{USER}/{wanted['name']}"}
-        if self.refuses:
-            return self.refuses, {"error": "no"}
+        for name, status in self.refuses.items():
+            if f"/{name}/" in path:
+                return status, {"error": "no"}
         if "/preupload/" in path:
             files = [{"path": each["path"], "uploadMode": "regular"} for each in json.loads(body)["files"]]
             return 200, {"files": [each | {"shouldIgnore": False} for each in files]}

@@ -44,6 +44,17 @@ def asked(page: Page, question: str) -> None:
     page.locator("#ask").click()
 
 
+def asked_slowly(page: Page, question: str) -> None:
+    """Ask under a policy that takes its time."""
+    page.locator("#policy input").click()
+    page.get_by_role("option", name=re.compile("best-pipeline|best pipeline")).click()
+    page.locator("#budget-seconds input").fill("900")
+    page.locator("#budget-cost input").fill("2")
+    asked(page, question)
+    expect(page.locator("#live .note").first).to_be_attached(timeout=SLOW)
+    page.wait_for_url("**/?run=*")
+
+
 def answered(page: Page) -> None:
     expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "answered", timeout=SLOW)
 
@@ -80,24 +91,12 @@ def test_control_and_enter_ask_and_the_question_stays(page: Page, address: str):
 
 def test_a_run_is_stopped_half_way_and_kept_as_stopped(plain: Page, address: str):
     page = opened(plain, address)
-    asked(page, typed("twodoc"))
-    expect(page.locator("#live .note").nth(1)).to_be_attached(timeout=SLOW)
+    asked_slowly(page, typed("twodoc"))
     page.locator("#stop").click()
     expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "stopped", timeout=SLOW)
     expect(page.locator("#stop")).to_be_disabled()
     page.reload()
     expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "stopped", timeout=SLOW)
-
-
-def asked_slowly(page: Page, question: str) -> None:
-    """Ask under a policy that takes its time."""
-    page.locator("#policy input").click()
-    page.get_by_role("option", name=re.compile("best-pipeline|best pipeline")).click()
-    page.locator("#budget-seconds input").fill("900")
-    page.locator("#budget-cost input").fill("2")
-    asked(page, question)
-    expect(page.locator("#live .note").first).to_be_attached(timeout=SLOW)
-    page.wait_for_url("**/?run=*")
 
 
 def test_a_reload_attaches_to_the_run_under_way(plain: Page, address: str):

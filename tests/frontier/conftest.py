@@ -30,7 +30,6 @@ async def traces(world: Workspace) -> list[Trace]:
         for number, question in enumerate(questions("heldout")[:8]):
             task = as_task(question, preference=wishes[number % 2], budget=Budget())
             async with aclosing(world.rollout(orchestrator, task, Options(seed=number))) as rollout:
-                async for _, latest in rollout:
-                    trace = latest
+                *_, (_, trace) = [pair async for pair in rollout]
             found.append(trace)
     return found

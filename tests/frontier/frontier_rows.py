@@ -1,17 +1,15 @@
 """Made-up runs for the tests of the frontier."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from orchestra_app.frontier.bootstrap import Samples
 from orchestra_app.frontier.rows import Row
 
 
-def samples(
-    correct: Sequence[Sequence[float]], cost: Sequence[Sequence[float]] | Sequence[float] | None = None
-) -> Samples:
+def samples(correct: ArrayLike, cost: ArrayLike | None = None) -> Samples:
     """Settings by questions; `cost` may be one figure for each setting."""
     right = np.array(correct, dtype=float)
     paid = np.array(cost if cost is not None else np.ones(len(right)), dtype=float)

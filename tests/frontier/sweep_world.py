@@ -11,7 +11,7 @@ from orchestra_app import Settings, Workspace
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier.definition import Sweep, save, settings_of
 from orchestra_app.frontier.questions import from_rehearsal
-from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted, sweep
+from orchestra_app.frontier.sweep import RunFinished, sweep
 
 KILLED = "0123456789ab"
 
@@ -29,9 +29,8 @@ def define(world: Workspace, count: int = 4, **fields: Any) -> Sweep:
     return Sweep(**{**known, **fields})
 
 
-async def follow(
-    world: Workspace, made: Sweep, stop: Any = None
-) -> list[SweepStarted | RunFinished | SweepFinished]:
+async def follow(world: Workspace, made: Sweep, stop: Any = None) -> list[Any]:
+    """Run a sweep to its end and return its events, the first a start and the last an end."""
     found = []
     async with aclosing(sweep(world, made, stop=stop)) as progress:
         async for event in progress:

@@ -4,10 +4,13 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from sweep_world import define, follow
 
 from orchestra_app import Options
 from orchestra_app.core.task import Budget, Preference
+from orchestra_app.frontier.definition import runs, settings_of
 from orchestra_app.frontier.forecast import FEWEST, Forecast, learn
+from orchestra_app.frontier.outlook import look_ahead
 from orchestra_app.rehearsal.questions import as_task, questions
 from orchestra_app.storage.outcomes import Wanted
 
@@ -58,3 +61,15 @@ async def test_too_few_traces_give_a_sentence_with_their_number(world, traces):
     assert isinstance(said, str) and "8 finished runs of rules" in said and str(FEWEST) in said
     said = learned.forecast("orchestrator-8b", "What is 6 * 7?", Preference(), Budget())
     assert isinstance(said, str) and said.startswith("No forecast yet: 0 finished runs")
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget(cost=0.005), Budget(cost=None)])
+async def test_the_cap_that_is_proposed_lets_a_sweep_run_to_its_end_and_is_near_its_cost(world, budget):
+    settings = settings_of(["rules"], {"balanced": Preference()}, [budget])
+    made = define(world, 10, settings=settings)
+    found = await look_ahead(made, list(runs(made)), learn([]), world.routes)
+    assert found.known and found.likely <= found.most <= found.cap
+    events = await follow(world, made.model_copy(update={"cap": found.cap}))
+    assert events[-1].status == "done" and events[-1].spent <= found.most
+
+    assert found.cap < 2 * found.most + 4 * (0.1 if budget.cost is None else budget.cost)

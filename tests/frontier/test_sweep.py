@@ -7,6 +7,7 @@ import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from orchestra_app.frontier.definition import ALWAYS, Sweep, load, runs, save, s
 from orchestra_app.frontier.gather import labelled, sweep_rows, sweep_subject
 from orchestra_app.frontier.questions import Question
 from orchestra_app.frontier.report import records, report
+from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted, sweep
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
@@ -84,7 +86,7 @@ async def test_baselines_are_always_there_and_never_twice():
 
 async def test_a_stopped_sweep_keeps_what_ended_and_goes_on_without_repeating_it(world):
     made, stop = define(world, 6), Stop()
-    ended = []
+    ended: list[Any] = []
     async with aclosing(sweep(world, made, stop=stop)) as progress:
         async for event in progress:
             ended.append(event)
@@ -196,6 +198,31 @@ async def test_a_sweep_that_another_process_runs_is_refused(world):
     async with aclosing(record(begun(), world.store)) as recorded:
         async for _ in recorded:
             pass
+
+
+@pytest.mark.parametrize(("simulated", "counted"), [(True, 0.0), (False, 0.1)])
+async def test_what_a_killed_process_may_have_paid_counts_as_spent_where_money_is_real(
+    world, simulated, counted
+):
+    made = define(world, 2, simulated=simulated, cap=1.0)
+    run = next(runs(made))
+
+    async def killed():
+        yield RolloutStarted(
+            trace_id=run.trace_id(0),
+            task=run.task,
+            policy="rules",
+            catalog=made.catalog,
+            protocol="packed",
+            started_at=datetime.now(UTC),
+            group=run.group,
+        )
+
+    async with aclosing(record(killed(), world.store)) as recorded:
+        async for _ in recorded:
+            pass
+    stock = await take_stock(world.store, made)
+    assert stock.spent == counted and (run, 1) in stock.left and len(stock.left) == made.total
 
 
 async def test_a_changed_catalogue_is_not_mixed_in(world):
