@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -130,6 +131,8 @@ def _build(documents: list[Document]) -> BM25 | None:
     terms = [words(f"{document.title} {document.text}") for document in documents]
     if not any(terms):
         return None
+    # bm25s asks for its own DEBUG lines when it is loaded.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     bm25 = BM25(backend="numpy")
     bm25.index(terms, show_progress=False)
     return bm25
