@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -20,7 +21,8 @@ _WRITE_NOTHING = text(f"UPDATE {VERSION_TABLE} SET version_num = version_num WHE
 def open_database(address: str | Path) -> Database:
     """Return the database at a folder, a `.db` file or a URL, ready for use; raises StorageError."""
     database = connect(address)
-    try:
+    with ExitStack() as undo:
+        undo.callback(database.engine.dispose)
         if database.path is not None:
             _prepare_file(database, database.path)
         with database.read() as connection:
@@ -30,9 +32,7 @@ def open_database(address: str | Path) -> Database:
         # A disk that cannot be written is told of now, not when the first answer is there.
         with database.write() as connection:
             connection.execute(_WRITE_NOTHING)
-    except BaseException:
-        database.engine.dispose()
-        raise
+        undo.pop_all()
     return database
 
 

@@ -1,6 +1,7 @@
 """Saves a rollout while it passes on: events go in, each comes out with the trace so far."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -34,12 +35,11 @@ async def record(
                     await _add(store.writer, draft, event)
                 yield event, draft.trace
             end = "interrupted"
-    except Exception:
-        end = "failed"
-        raise
     finally:
+        # An error that is none of a rollout's own is a bug, which travels up; a cancellation is no error.
+        broken = isinstance(sys.exc_info()[1], Exception)
         if draft is not None and draft.trace.status == "running" and draft.error is None:
-            error = _BROKEN if end == "failed" else None
+            end, error = ("failed", _BROKEN) if broken else (end, None)
             last = RolloutFinished(status=end, error=error, at=draft.trace.seconds)
             await _add(store.writer, draft, last)
 

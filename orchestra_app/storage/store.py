@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,11 +47,10 @@ class Store:
         Makes or upgrades the tables, and closes traces that a dead process left running.
         """
         database = open_database(address)
-        try:
+        with ExitStack() as undo:
+            undo.callback(database.engine.dispose)
             reaping.reap(database)
-        except BaseException:
-            database.engine.dispose()
-            raise
+            undo.pop_all()
         return cls(database)
 
     @property
