@@ -19,7 +19,8 @@ FOREIGN = re.compile(r"(ORCHESTRA|GRADIO)_|.*(KEY|TOKEN|SECRET|PASSWORD)(_|\d|$)
 """Variables of the person who runs the tests, which must not change what they find."""
 _home = Path(tempfile.mkdtemp(prefix="orchestra-tests-"))
 
-for _name in [name for name in os.environ if FOREIGN.match(name)]:
+# pytest-xdist gives its workers a width of their own terminal, which they do not have
+for _name in [name for name in os.environ if FOREIGN.match(name) or name == "COLUMNS"]:
     del os.environ[_name]
 # set while this file is imported, so that session fixtures and the processes they start see it too
 os.environ.update(QUIET, ORCHESTRA_HOME=str(_home))
