@@ -214,9 +214,12 @@ def spent_by(process: subprocess.Popen) -> int:
 
 async def test_processes_on_one_database_keep_the_caps_and_a_killed_one_s_lease_stays_booked(tmp_path: Path):
     Store.open(tmp_path).close()
-    processes = [begin(tmp_path, seed, visitor=0.6, stall=seed == 0) for seed in range(3)]
-    spent = [spent_by(process) for process in processes]
+    # The one that is killed spends first: a late start would leave it nothing to lose.
+    processes = [begin(tmp_path, 0, visitor=0.6, stall=True)]
+    spent = [spent_by(processes[0])]
+    processes += [begin(tmp_path, seed, visitor=0.6) for seed in (1, 2)]
     processes[0].kill()
+    spent += [spent_by(process) for process in processes[1:]]
     for process in processes:
         process.wait(60)
         assert process.stdout is not None
