@@ -42,27 +42,34 @@ class Shared:
 
     def __init__(self, name: str, cap: float):
         self.name = name
-        self._free = math.floor(cap * PICO)
+        self.free = math.floor(cap * PICO)
+        """Pico-dollars that can be taken now; below 0 where more was billed than there was."""
         self._lock = threading.Lock()
 
     async def ensure(self, amount: int) -> int:
-        return min(amount, max(0, self._free))
+        return min(amount, max(0, self.free))
 
     def take(self, amount: int) -> bool:
         with self._lock:
-            if amount > self._free:
+            if amount > self.free:
                 return False
-            self._free -= amount
+            self.free -= amount
             return True
 
     def give(self, amount: int) -> None:
         with self._lock:
-            self._free += amount
+            self.free += amount
+
+    def empty(self) -> int:
+        """Take all there is, or all that is owed, and return it."""
+        with self._lock:
+            free, self.free = self.free, 0
+            return free
 
     @property
     def left(self) -> float:
         """USD left."""
-        return self._free / PICO
+        return self.free / PICO
 
 
 class Leases(Protocol):
@@ -90,21 +97,20 @@ class Day:
         self.name = name
         self._cap = min(math.floor(cap * PICO), MOST)
         self._leases = leases
-        self._free = 0
-        self._lock = threading.Lock()
+        self._leased_here = Shared(name, 0.0)
         self._leasing = asyncio.Lock()
 
     async def ensure(self, amount: int) -> int:
         # Another run may take what was leased before this one looks, so it is looked again.
-        while self._free < amount:
+        while self._leased_here.free < amount:
             async with self._leasing:
                 if not await asyncio.to_thread(self._lease, amount):
                     break
-        return min(amount, max(0, self._free))
+        return await self._leased_here.ensure(amount)
 
     def _lease(self, amount: int) -> bool:
         """Lease what is missing or what is left; return whether there is anything new."""
-        short = amount - self._free
+        short = amount - self._leased_here.free
         if short <= 0 or self._leased(max(short, self._cap // self.SLICES)) or self._leased(short):
             return True
         return self._leased(self._cap - self._leases.taken(self.name))
@@ -112,25 +118,18 @@ class Day:
     def _leased(self, amount: int) -> bool:
         if not (0 < amount <= self._cap and self._leases.lease(self.name, amount, self._cap)):
             return False
-        with self._lock:
-            self._free += amount
+        self._leased_here.give(amount)
         return True
 
     def take(self, amount: int) -> bool:
-        with self._lock:
-            if amount > self._free:
-                return False
-            self._free -= amount
-            return True
+        return self._leased_here.take(amount)
 
     def give(self, amount: int) -> None:
-        with self._lock:
-            self._free += amount
+        self._leased_here.give(amount)
 
     def close(self) -> None:
         """Give what was leased and not spent back; what was billed beyond it is booked."""
-        with self._lock:
-            free, self._free = self._free, 0
+        free = self._leased_here.empty()
         if free > 0:
             self._leases.give_back(self.name, free)
         elif free < 0:

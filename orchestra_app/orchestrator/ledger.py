@@ -280,9 +280,3 @@ class Ledger:
         for day in self._days.values():
             day.close()
         self._days.clear()
-
-
-def without_limit() -> RunPurse:
-    """Return a purse without any cap, for uses outside a run."""
-    budget = Budget(cost=None, seconds=None)
-    return RunPurse(budget, clock=Clock(simulated=False))

@@ -39,6 +39,8 @@ class Store:
         self._database = database
         self.writer = Writer(database)
         """Writes running traces; only `record` uses it."""
+        self._snapshots: set[str] = set()
+        """Hashes of the catalogues that are known to be kept, since every run names one."""
 
     @classmethod
     def open(cls, address: str | Path) -> Self:
@@ -116,7 +118,9 @@ class Store:
 
     async def save_catalog(self, catalog: Catalog) -> None:
         """Keep the snapshot that traces name by its hash; one that is there already stays."""
-        await asyncio.to_thread(self._save_catalog, catalog)
+        if catalog.hash not in self._snapshots:
+            await asyncio.to_thread(self._save_catalog, catalog)
+            self._snapshots.add(catalog.hash)
 
     async def catalog(self, digest: str) -> Catalog | None:
         """Return the snapshot with this hash, or None."""

@@ -14,7 +14,7 @@ from orchestra_app.core.task import Budget
 from orchestra_app.core.usage import Price, Usage
 from orchestra_app.orchestrator.accounts import PICO, Day, Shared, pico
 from orchestra_app.orchestrator.clock import Clock
-from orchestra_app.orchestrator.ledger import CallPurse, Hold, RunPurse, without_limit, worst
+from orchestra_app.orchestrator.ledger import CallPurse, Hold, RunPurse, worst
 
 PRICE = Price(input=2, cached=0.5, output=10)
 FREE = Price()
@@ -357,7 +357,7 @@ async def test_an_unknown_price_is_refused_with_a_budget_and_allowed_without():
         await CallPurse(make_run(1.0)).reserve(use(price=None))
     with pytest.raises(BudgetError, match="add a price"):
         await CallPurse(make_run(None, Shared("job", 1.0))).reserve(use(price=None))
-    run = without_limit()
+    run = RunPurse(Budget(cost=None, seconds=None), clock=Clock(simulated=False))
     purse = CallPurse(run)
     charge = purse.settle(await purse.reserve(use(price=None)), Usage(output_tokens=9), reported=0.3)
     assert (charge.cost, charge.estimated, run.overrun) == (0.3, False, None)
