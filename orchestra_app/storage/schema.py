@@ -1,8 +1,8 @@
 """The tables, as SQLModel classes; `migrations/` builds the same ones."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 _FILTERED = ("status", "verdict", "policy", "catalog", "cost", "tools")
@@ -136,6 +136,59 @@ class AccountRow(SQLModel, table=True):
     """Pico-dollars (1e-12 USD), so that sums are exact."""
 
 
+class VoteRow(SQLModel, table=True):
+    """One choice between two traces whose settings were hidden."""
+
+    __tablename__: ClassVar[str] = "vote"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    id: int | None = Field(default=None, primary_key=True)
+    a: str = Field(sa_column=_of_trace(index=True))
+    b: str = Field(sa_column=_of_trace(index=True))
+    choice: str
+    by: str
+    at: int = Field(sa_type=BigInteger)
+    """Microseconds since 1970 in UTC."""
+
+
+class JobRow(SQLModel, table=True):
+    """One job, with the columns of `core.job.Job`."""
+
+    __tablename__: ClassVar[str] = "job"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    id: str = Field(primary_key=True)
+    kind: str
+    name: str
+    definition: str = Field(sa_type=Text)
+    folder: str
+    launcher: str
+    remote: str | None
+    status: str
+    error: str | None = Field(sa_type=Text)
+    cap: float | None
+    owner: str
+    host: str
+    pid: int
+    process: str
+    created_at: int = Field(sa_type=BigInteger)
+    """Microseconds since 1970 in UTC."""
+
+
+class CheckpointRow(SQLModel, table=True):
+    """One checkpoint, with the columns of `core.job.Checkpoint`."""
+
+    __tablename__: ClassVar[str] = "checkpoint"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    id: str = Field(primary_key=True)
+    job: str | None
+    name: str
+    path: str
+    catalog: str
+    card: dict[str, Any] = Field(sa_type=JSON)
+    at: int = Field(sa_type=BigInteger)
+    """Microseconds since 1970 in UTC."""
+    promoted_at: int | None = Field(sa_type=BigInteger)
+
+
 def _table(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -143,3 +196,4 @@ def _table(name: str) -> Table:
 # The same tables for queries in plain SQL terms, which the checker understands.
 TRACE, EVENT, TURN = _table("trace"), _table("event"), _table("turn")
 TOOL_SCHEMA, LABEL, CATALOG = _table("tool_schema"), _table("label"), _table("catalog")
+VOTE, JOB, CHECKPOINT = _table("vote"), _table("job"), _table("checkpoint")

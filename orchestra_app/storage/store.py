@@ -10,8 +10,10 @@ from sqlalchemy import Connection, delete, insert, select
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import StorageError
+from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.core.trace import Label, Trace
-from orchestra_app.storage import accounts, inserting, labels, reaping
+from orchestra_app.core.vote import Vote
+from orchestra_app.storage import accounts, inserting, jobs, labels, reaping, votes
 from orchestra_app.storage.database import Database
 from orchestra_app.storage.inserting import Inserted
 from orchestra_app.storage.opening import open_database
@@ -115,6 +117,42 @@ class Store:
     async def remove_label(self, label_id: int) -> bool:
         """Remove a label; return whether it was there."""
         return await asyncio.to_thread(self._write, labels.remove, label_id)
+
+    async def add_vote(self, vote: Vote) -> int:
+        """Keep a vote and return its id; a person's second vote on the same pair replaces the first."""
+        return await asyncio.to_thread(self._write, votes.add, vote)
+
+    async def votes(self, by: str | None = None) -> dict[int, Vote]:
+        """Return the votes by their id, the oldest first; `by` leaves only one person's."""
+        return await asyncio.to_thread(self._read, votes.find, by)
+
+    async def remove_vote(self, vote_id: int) -> bool:
+        """Remove a vote; return whether it was there."""
+        return await asyncio.to_thread(self._write, votes.remove, vote_id)
+
+    async def save_job(self, job: Job) -> None:
+        """Keep a job as it is now; one with its id is replaced."""
+        await asyncio.to_thread(self._write, jobs.save, job)
+
+    async def jobs(self, kind: str | None = None) -> tuple[Job, ...]:
+        """Return the jobs of one kind, or all, the newest first."""
+        return await asyncio.to_thread(self._read, jobs.find, kind)
+
+    async def remove_job(self, job_id: str) -> bool:
+        """Forget a job; its checkpoints stay. Return whether it was there."""
+        return await asyncio.to_thread(self._write, jobs.remove, job_id)
+
+    async def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint as it is now; one with its id is replaced."""
+        await asyncio.to_thread(self._write, jobs.save_checkpoint, checkpoint)
+
+    async def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Return every checkpoint, the newest first."""
+        return await asyncio.to_thread(self._read, jobs.find_checkpoints)
+
+    async def remove_checkpoint(self, checkpoint_id: str) -> bool:
+        """Forget a checkpoint, without its files; return whether it was there."""
+        return await asyncio.to_thread(self._write, jobs.remove_checkpoint, checkpoint_id)
 
     async def save_catalog(self, catalog: Catalog) -> None:
         """Keep the snapshot that traces name by its hash; one that is there already stays."""

@@ -1,4 +1,9 @@
-"""The texts of the page in English and simplified Chinese; words in braces are filled in on the server."""
+"""The texts of the page in English and simplified Chinese; words in braces are filled in on the server.
+
+A part of the page may bring its own texts, in a module of its own that `PARTS` names.
+"""
+
+from types import ModuleType
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -6,7 +11,12 @@ from gradio.i18n import I18nData
 from orchestra_app.ui.texts_en import ENGLISH
 from orchestra_app.ui.texts_zh import CHINESE
 
-TEXTS = {"en": ENGLISH, "zh": CHINESE}
+PARTS: tuple[ModuleType, ...] = ()
+"""Each has ENGLISH and CHINESE, with keys that begin with the part's name."""
+TEXTS = {
+    "en": ENGLISH | {key: text for part in PARTS for key, text in part.ENGLISH.items()},
+    "zh": CHINESE | {key: text for part in PARTS for key, text in part.CHINESE.items()},
+}
 _PREFIX = "orchestra."
 """Keeps a typed question that happens to equal a key from being translated."""
 

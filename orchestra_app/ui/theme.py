@@ -185,7 +185,8 @@ DARK = {
 
 def css() -> str:
     """Return the style sheet with the faces of the bundled fonts, which no other host serves."""
-    return "\n".join([*_faces(), (HERE / "page.css").read_text(encoding="utf-8")])
+    sheets = [HERE / "page.css", *sorted((HERE / "styles").glob("*.css"))]
+    return "\n".join([*_faces(), *(sheet.read_text(encoding="utf-8") for sheet in sheets)])
 
 
 def script() -> str:

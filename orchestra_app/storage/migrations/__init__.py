@@ -1,6 +1,6 @@
 """The steps that build the tables, applied whenever a store is opened."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a store that has it opens without loading Alembic."""
 
 VERSION_TABLE = "orchestra_version"
