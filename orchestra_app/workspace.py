@@ -16,6 +16,7 @@ from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Event, RolloutFinished
 from orchestra_app.core.task import MAX_QUESTION, Preference, Task
 from orchestra_app.core.trace import Label, Trace
+from orchestra_app.dataset.telemetry import Telemetry, configured
 from orchestra_app.orchestrator.ledger import Ledger
 from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.route import Route, routes
@@ -47,6 +48,7 @@ class Workspace:
         self.store = store
         self.sandbox = sandbox
         self.runs = Runs()
+        self.telemetry = Telemetry() if configured() else None
         self.ledger = Ledger(store, daily_cap=settings.daily_cap, visitor_cap=settings.visitor_cap)
         self._raw: dict[str, Catalog | None] = {**dict.fromkeys(bundled()), own.name: own}
         self.default_catalog = own.name
@@ -66,6 +68,8 @@ class Workspace:
         for parts in self._parts.values():
             await parts.aclose()
         self.ledger.close()
+        if self.telemetry:
+            await self.telemetry.aclose()
         await self.sandbox.aclose()
         await asyncio.to_thread(self.store.close)
 
@@ -179,6 +183,8 @@ class Workspace:
                 if isinstance(event, RolloutFinished) and (label := _benchmark(trace)):
                     await self.store.add_label(trace.id, label)
                     trace.labels.append(label)
+                if isinstance(event, RolloutFinished) and self.telemetry:
+                    self.telemetry.begin(trace)
                 yield event, trace
 
     async def begin(
@@ -193,7 +199,11 @@ class Workspace:
         """Start a run in the registry and return it at once; raises ConfigError before anything is spent."""
         orchestrator = await self.orchestrator(catalog, policy)
         options = options or Options()
-        run = Run(options.trace_id, options.owner, speed, stop=options.stop)
+        since = 0.0
+        if options.fork:
+            options.fork.check(orchestrator.catalog, orchestrator.policy)
+            since = options.fork.seconds
+        run = Run(options.trace_id, options.owner, speed, since, stop=options.stop)
         options = replace(options, on_text=run.on_text, on_reserved=run.on_reserved)
         self.runs.start(run, lambda started: self.rollout(orchestrator, task, options, run=started))
         return run

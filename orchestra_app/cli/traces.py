@@ -11,12 +11,14 @@ from orchestra_app.cli.view import draw, draw_end, draw_summary
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Status
 from orchestra_app.core.trace import Label, Trace
+from orchestra_app.dataset.telemetry import Telemetry, configured
 from orchestra_app.storage.queries import Filter, Verdict
 from orchestra_app.workspace import Workspace
 
 traces = typer.Typer(help="List and show saved traces.", no_args_is_help=True)
 app.add_typer(traces, name="traces")
 
+SENT_AT_ONCE = 20
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -45,6 +47,33 @@ async def list_traces(
         console.print('No traces yet. Ask something: orchestra ask "What is 6 * 7?"', markup=False)
     else:
         console.print("No trace fits.")
+
+
+@traces.command("send")
+@command
+async def send(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of traces; none: all that are over.")] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="The collector's address for traces, such as http://localhost:4318/v1/traces."),
+    ] = None,
+) -> None:
+    """Send traces to an OpenTelemetry collector; without --endpoint, to the one the environment names."""
+    if endpoint is None and not configured():
+        raise ConfigError("Name a collector with --endpoint, or set OTEL_EXPORTER_OTLP_ENDPOINT.")
+    telemetry = Telemetry(endpoint)
+    sent = 0
+    try:
+        async with opened() as workspace:
+            wanted = ids or list(await workspace.store.ids())
+            for start in range(0, len(wanted), SENT_AT_ONCE):
+                found = await workspace.store.traces(wanted[start : start + SENT_AT_ONCE])
+                over = [trace for trace in found.values() if trace.status != "running"]
+                await telemetry.send(over)
+                sent += len(over)
+    finally:
+        await telemetry.aclose()
+    console.print(f"Sent {sent} of {len(wanted)} traces.")
 
 
 @traces.command("show")
