@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from orchestra_app.backends.local.options import obstacle_to
 from orchestra_app.core.catalog import Model
 
 PROBE_SECONDS = 1.5
@@ -20,6 +21,8 @@ async def obstacle(name: str, model: Model, key: Callable[[str], str | None]) ->
     """
     if model.backend == "simulated":
         return None
+    if model.backend == "local":
+        return obstacle_to(name, model)
     if model.key and not key(model.key):
         return f"{name} needs an API key: set {model.key}."
     if not model.url or model.url.startswith("env:"):

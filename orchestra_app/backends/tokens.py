@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestra_app.backends.base import Request, input_bound
+from orchestra_app.backends.local.places import tokenizer_file
 from orchestra_app.core.catalog import Model
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.text import EstimatedTokens, TokenCounter
@@ -43,7 +44,8 @@ def counter(model: Model) -> TokenCounter:
 
     Raises ConfigError where its `tokenizer.json` cannot be read.
     """
-    return EstimatedTokens() if model.tokenizer is None else _load(model.tokenizer)
+    path = tokenizer_file(model)
+    return EstimatedTokens() if path is None else _load(path)
 
 
 async def prompt_tokens(request: Request) -> int:

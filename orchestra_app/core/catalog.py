@@ -30,7 +30,7 @@ class Model(Value):
     vendor: str = ""
     backend: Literal["openai", "simulated", "local"] = "openai"
     id: str = ""
-    """The model's name at its server; empty: the name it has in the catalogue."""
+    """The model's name at its server, or where a local one lies; empty: the name it has in the catalogue."""
     url: str = "https://api.openai.com/v1"
     """Base address of its OpenAI-compatible server."""
     key: str | None = None
@@ -44,7 +44,8 @@ class Model(Value):
     reasoning: bool = False
     """True where the server wants `max_completion_tokens` instead of `max_tokens`."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of the request body."""
+    """Further fields of the request body; for a local model how it is loaded: `device`, `dtype`, `quantize`,
+    `constrained`, `batch` and `template`."""
     tokenizer: str | None = None
     """Path of a `tokenizer.json`, to count prompts exactly."""
     licence: str | None = None
@@ -124,6 +125,8 @@ class PolicySpec(Value):
     max_output: int = Field(default=4_096, gt=0)
     min_output: int = Field(default=64, gt=0)
     temperature: float | None = Field(default=None, ge=0, le=2)
+    latency: float = Field(default=5.0, ge=0)
+    """Seconds that a reply usually takes: what a local policy takes of simulated time."""
 
 
 class Catalog(Value):

@@ -95,20 +95,23 @@ def test_the_conductor_is_packed_shows_its_licence_and_fits_its_context(name):
     assert catalog.default_policy == "orchestrator-8b" and policy.protocol == "packed"
     assert "research and development only" in (model.licence or "")
     assert 27_000 + policy.max_output + 1_500 <= model.context
-    others = [other for other in catalog.policies.values() if other is not policy]
+    here = catalog.policies["orchestrator-8b-here"]
+    assert here.protocol == "packed" and catalog.models[here.model].licence == model.licence
+    others = [other for other in catalog.policies.values() if other not in (policy, here)]
     assert others and all(other.protocol == "chat" for other in others)
 
 
 def test_own_hardware_needs_no_key_and_no_host_but_this_one():
     local = load_catalog("local")
-    assert not [model for model in local.models.values() if model.key or "//localhost:" not in model.url]
+    served = [model for model in local.models.values() if model.backend != "local"]
+    assert not [model for model in served if model.key or "//localhost:" not in model.url]
     assert not [source for source in local.sources.values() if source.key or source.kind != "local"]
 
 
 def test_live_sends_each_key_only_to_the_host_that_it_belongs_to():
     hosts = {"OPENAI_API_KEY": "https://api.openai.com/v1", "HF_TOKEN": "https://router.huggingface.co/v1"}
     for model in load_catalog("live").models.values():
-        assert model.url == (hosts[model.key] if model.key else "env:ORCHESTRA_POLICY_URL")
+        assert model.backend == "local" or model.url == hosts.get(model.key or "", "env:ORCHESTRA_POLICY_URL")
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -97,7 +97,8 @@ def test_what_the_file_lacks_is_that_of_live(tools_json):
     for name, model in catalog.models.items():
         assert model.model_dump(exclude={"price"}) == live.models[name].model_dump(exclude={"price"})
     assert (catalog.sources, catalog.python) == (live.sources, live.python)
-    assert set(catalog.policies) == {"orchestrator-8b", "gpt-5", "gpt-5-mini", "qwen3-32b"}
+    own = {"orchestrator-8b", "orchestrator-8b-here"}
+    assert set(catalog.policies) == {*own, "gpt-5", "gpt-5-mini", "qwen3-32b"}
 
 
 def test_another_mapping_brings_other_models_and_says_what_is_assumed_of_them(tools_json):

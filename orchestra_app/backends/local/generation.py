@@ -1,0 +1,210 @@
+"""Batched decoding with a key-value cache: every row draws with its own noise and may be held to a tree."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+import torch
+
+from orchestra_app.backends.local.trie import Node
+from orchestra_app.core.errors import BackendError
+
+ROWS_AT_ONCE = 8
+"""Rows whose whole stretches are turned into log-probabilities together: it bounds their memory."""
+KEPT_SHARE = 0.75
+"""Finished rows leave the batch once no more than this share of it is left."""
+
+
+@dataclass
+class Row:
+    """One reply on its way."""
+
+    pending: list[int]
+    """Tokens that the model has not seen yet."""
+    most: int
+    temperature: float
+    seed: int
+    node: Node | None = None
+    """Where a held reply stands in its tree; None: the reply is free."""
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    drawn: list[float] = field(default_factory=list)
+    forced: int = 0
+    """How many of the last pending tokens belong to the reply and still lack their log-probability."""
+    seen: int = 0
+    """Tokens that the model has seen."""
+    done: bool = False
+    cut: bool = False
+    noise: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.noise = random.Random(self.seed)
+        self.force()
+
+    def force(self) -> None:
+        """Queue the tokens of the tree that come without a choice."""
+        if self.node is not None:
+            tokens, self.node = self.node.stretch()
+            self.pending += tokens
+            self.forced = len(tokens)
+
+    def take(self, token: int, logprob: float, drawn: float, stops: frozenset[int]) -> None:
+        """Add a drawn token and queue what follows from it."""
+        self.ids.append(token)
+        self.logprobs.append(logprob)
+        self.drawn.append(drawn)
+        self.pending = [token]
+        if self.node is not None:
+            self.node = self.node.children[token]
+            self.force()
+            self.done = not self.node.children and not self.forced
+            return
+        self.done = token in stops or len(self.ids) >= self.most
+        self.cut = self.done and token not in stops
+
+    def settle(self, logprobs: Sequence[float]) -> None:
+        """Add the tokens that came without a choice, with their log-probabilities."""
+        if not self.forced:
+            return
+        self.ids += self.pending[-self.forced :]
+        self.logprobs += logprobs[-self.forced :]
+        self.drawn += [0.0] * self.forced
+        self.forced = 0
+        self.done = self.node is not None and not self.node.children
+
+
+Watch = Callable[[int, list[int]], bool]
+"""Called with a row's number and its tokens so far after each step; False drops the row."""
+
+
+@torch.no_grad()
+def decode(
+    model: Any, rows: Sequence[Row], *, stops: frozenset[int], pad: int, watch: Watch | None = None
+) -> None:
+    """Complete every row in place, as one left-padded batch.
+
+    Raises BackendError where the model's figures are not numbers.
+    """
+    batch = _Batch(model, rows, pad)
+    while batch.rows:
+        logits = batch.forward()
+        _settle_stretches(batch.rows, logits)
+        _draw(batch.rows, logits[:, -1], stops)
+        for number, row in zip(batch.numbers, batch.rows, strict=True):
+            if watch is not None and not row.done and not watch(number, row.ids):
+                row.done = row.cut = True
+        batch.shrink()
+
+
+class _Batch:
+    """The rows under way, with the cache of what the model has seen of them."""
+
+    def __init__(self, model: Any, rows: Sequence[Row], pad: int):
+        self.rows = list(rows)
+        self.numbers = list(range(len(rows)))
+        self._model = model
+        self._pad = pad
+        self._device = model.device
+        self._mask = torch.zeros((len(rows), 0), dtype=torch.long, device=self._device)
+        self._cache: Any = None
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._takes = frozenset(signature(inner.forward).parameters)
+
+    def forward(self) -> torch.Tensor:
+        """Return the logits of what is pending: (rows, positions, vocabulary), the last for what is next."""
+        fed = [[] if row.done else row.pending for row in self.rows]
+        width = max(map(len, fed))
+        ids = torch.tensor([[self._pad] * (width - len(each)) + each for each in fed], device=self._device)
+        mask = torch.tensor(
+            [[0] * (width - len(each)) + [1] * len(each) for each in fed], device=self._device
+        )
+        self._mask = torch.cat([self._mask, mask], dim=1)
+        seen = torch.tensor([[row.seen] for row in self.rows], device=self._device)
+        kept = 1 + max(row.forced for row in self.rows)
+        options = {"position_ids": (mask.cumsum(1) - 1).clamp(min=0) + seen, "logits_to_keep": kept}
+        out = self._model(
+            input_ids=ids,
+            attention_mask=self._mask,
+            past_key_values=self._cache,
+            use_cache=True,
+            **{name: value for name, value in options.items() if name in self._takes},
+        )
+        self._cache = out.past_key_values
+        for row, each in zip(self.rows, fed, strict=True):
+            row.seen += len(each)
+        return out.logits[:, -kept:]
+
+    def shrink(self) -> None:
+        """Let finished rows go once they are many."""
+        alive = [index for index, row in enumerate(self.rows) if not row.done]
+        if len(alive) > KEPT_SHARE * len(self.rows):
+            return
+        self.rows = [self.rows[index] for index in alive]
+        self.numbers = [self.numbers[index] for index in alive]
+        if alive:
+            kept = torch.tensor(alive, device=self._device)
+            self._mask = self._mask[kept]
+            self._cache.batch_select_indices(kept)
+
+
+def _settle_stretches(rows: Sequence[Row], logits: torch.Tensor) -> None:
+    """Give the tokens that came without a choice the log-probabilities they have in the whole vocabulary."""
+    held = [index for index, row in enumerate(rows) if row.forced and not row.done]
+    width = logits.shape[1] - 1
+    for start in range(0, len(held), ROWS_AT_ONCE):
+        chosen = held[start : start + ROWS_AT_ONCE]
+        fed = [rows[index].pending[-rows[index].forced :] for index in chosen]
+        tokens = torch.tensor([[0] * (width - len(each)) + each for each in fed], device=logits.device)
+        scaled = _scaled(logits[chosen, :-1], [rows[index] for index in chosen])
+        logprobs = scaled.gather(2, tokens.unsqueeze(2)).squeeze(2) - scaled.logsumexp(2)
+        for index, each in zip(chosen, logprobs.tolist(), strict=True):
+            rows[index].settle(each)
+
+
+def _draw(rows: Sequence[Row], last: torch.Tensor, stops: frozenset[int]) -> None:
+    """Draw the next token of every row that is not done."""
+    wanted = [index for index, row in enumerate(rows) if not row.done]
+    if not wanted:
+        return
+    chosen = [rows[index] for index in wanted]
+    whole = _scaled(last[wanted], chosen)
+    allowed = _held(whole, chosen)
+    total = allowed.logsumexp(1, keepdim=True)
+    # One uniform figure per token and row: what is drawn depends on nothing else in the batch.
+    shares = (allowed - total).double().exp().cumsum(1)
+    luck = torch.tensor([[row.noise.random()] for row in chosen], device=last.device, dtype=torch.float64)
+    token = torch.searchsorted(shares, luck * shares[:, -1:], right=True).clamp(max=last.shape[1] - 1)
+    greedy = torch.tensor([[row.temperature == 0] for row in chosen], device=last.device)
+    token = torch.where(greedy, allowed.argmax(1, keepdim=True), token)
+    logprob = whole.gather(1, token) - whole.logsumexp(1, keepdim=True)
+    drawn = allowed.gather(1, token) - total
+    figures = torch.cat([token.double(), logprob.double(), drawn.double()], dim=1).tolist()
+    for row, (number, one, other) in zip(chosen, figures, strict=True):
+        if not math.isfinite(one):
+            raise BackendError(
+                "The model computes figures that are not numbers: its weights are damaged, or its dtype is "
+                "too coarse; load it with dtype = 'float32' or take another checkpoint."
+            )
+        row.take(int(number), one, other, stops)
+
+
+def _scaled(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """Return logits at each row's temperature; at 1 for a greedy one."""
+    heat = torch.tensor([row.temperature or 1.0 for row in rows], device=logits.device)
+    return logits.float() / heat.view(-1, *[1] * (logits.dim() - 1))
+
+
+def _held(logits: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """Return logits in which a held row has only the tokens that its tree allows next."""
+    held = [(index, row.node) for index, row in enumerate(rows) if row.node is not None]
+    if not held:
+        return logits
+    across = [index for index, node in held for _ in node.children]
+    down = [token for _, node in held for token in node.children]
+    masked = logits.clone()
+    masked[[index for index, _ in held]] = -torch.inf
+    masked[across, down] = logits[across, down]
+    return masked
