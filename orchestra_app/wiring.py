@@ -2,19 +2,21 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestra_app import config
 from orchestra_app.backends.base import Backend
 from orchestra_app.backends.baseline import BASELINES, baseline
+from orchestra_app.backends.local.options import local_backend, settled
 from orchestra_app.backends.prices import price_of
 from orchestra_app.backends.reach import obstacle
 from orchestra_app.backends.tokens import counter
 from orchestra_app.config import Settings
-from orchestra_app.core.catalog import Catalog, Model
+from orchestra_app.core.catalog import Catalog, Model, PolicySpec
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Protocol
+from orchestra_app.core.job import Checkpoint
 from orchestra_app.core.text import TokenCounter
 from orchestra_app.core.usage import Price
 from orchestra_app.orchestrator.policy import Policy
@@ -27,9 +29,6 @@ from orchestra_app.tools.box import Means, chat_toolbox, open_finders, packed_to
 from orchestra_app.tools.roster import Experts
 from orchestra_app.tools.search import Finder
 
-POLICY_SECONDS = 5.0
-"""Seconds that a policy's reply is taken to need."""
-
 
 def resolve(catalog: Catalog, settings: Settings) -> Catalog:
     """Return the catalogue as it is used: `env:` texts filled in and prices looked up."""
@@ -39,6 +38,8 @@ def resolve(catalog: Catalog, settings: Settings) -> Catalog:
             url, model_id = settings.expand(model.url), settings.expand(model.id or name)
             model = model.model_copy(update={"url": url or model.url, "id": model_id or name})
             model = model.model_copy(update={"price": price_of(name, model)})
+        elif model.backend == "local":
+            model = settled(name, model)
         models[name] = model
     return catalog.model_copy(update={"models": models})
 
@@ -69,9 +70,11 @@ class Parts:
 
     def backend(self, name: str) -> Backend:
         """Return the backend of one of the catalogue's models."""
-        kind = self.catalog.models[name].backend
+        model = self.catalog.models[name]
+        # One client serves every server; a model in this process has its own weights.
+        kind = f"local:{name}" if model.backend == "local" else model.backend
         if kind not in self._backends:
-            match kind:
+            match model.backend:
                 case "simulated":
                     self._backends[kind] = SimulatedExperts()
                 case "openai":
@@ -80,11 +83,12 @@ class Parts:
 
                     self._backends[kind] = OpenAIBackend(config.key)
                 case "local":
-                    raise ConfigError(
-                        f"{name} has backend 'local', which this version does not run: "
-                        "serve it with vLLM and set its backend to 'openai' and its url."
-                    )
+                    self._backends[kind] = local_backend(name, model)
         return self._backends[kind]
+
+    def local(self, name: str, model: Model) -> Backend:
+        """Return the backend of a model in this process that the catalogue does not list."""
+        return self._backends.setdefault(f"local:{model.id}", local_backend(name, model))
 
     async def aclose(self) -> None:
         """Close the connections of every backend that was used."""
@@ -101,12 +105,23 @@ class Parts:
 
     def _make_toolbox(self, protocol: Protocol, obstacles: dict[str, str]) -> Toolbox:
         experts = Experts(_without(self.catalog, obstacles), self.backend)
+        finders = {name: each for name, each in self._opened().items() if name not in obstacles}
+        means = Means(finders, self.sandbox)
+        return chat_toolbox(experts, means) if protocol == "chat" else packed_toolbox(experts, means)
+
+    def _opened(self) -> dict[str, Finder]:
         if self._finders is None:
             bundled = corpus()
             self._finders = open_finders(self.catalog, bundled=bundled, keys=os.environ, cache=self.cache)
-        finders = {name: each for name, each in self._finders.items() if name not in obstacles}
-        means = Means(finders, self.sandbox)
-        return chat_toolbox(experts, means) if protocol == "chat" else packed_toolbox(experts, means)
+        return self._finders
+
+    def over(self, catalog: Catalog, sandbox: Sandbox) -> "Parts":
+        """Return the parts of a variation of this catalogue: other prices, aliases, tools or chances.
+
+        Backends and search sources stay those of this one.
+        """
+        shared = {"_backends": self._backends, "_finders": self._opened(), "_toolboxes": {}}
+        return replace(self, catalog=catalog, sandbox=sandbox, **shared)
 
     def tokens(self, model: Model) -> TokenCounter:
         """Return what counts a model's tokens."""
@@ -127,7 +142,7 @@ def make_policy(name: str, parts: Parts) -> Policy:
             max_output=spec.max_output,
             min_output=spec.min_output,
             temperature=model.temperature if spec.temperature is None else spec.temperature,
-            latency=POLICY_SECONDS,
+            latency=spec.latency,
         )
     if found := BASELINES.get(name):
         free = Model(backend="simulated", price=Price(source="no model is asked"))
@@ -136,6 +151,31 @@ def make_policy(name: str, parts: Parts) -> Policy:
     known = ", ".join([*catalog.policies, *BASELINES])
     raise ConfigError(
         f"There is no policy {name[:80]!r} in the catalogue {catalog.name}; choose one of: {known}."
+    )
+
+
+def trained_policy(checkpoint: Checkpoint, parts: Parts) -> Policy:
+    """Return the policy that a checkpoint holds, asked in the way of the one that it was trained from."""
+    catalog = parts.catalog
+    local = [spec for spec in catalog.policies.values() if catalog.models[spec.model].backend == "local"]
+    base = checkpoint.card.get("base")
+    spec = next((each for each in local if catalog.models[each.model].id == base), next(iter(local), None))
+    if spec is None:
+        model = Model(backend="local", options={"constrained": True})
+        spec = PolicySpec(model=checkpoint.name, max_output=64, min_output=1, temperature=0, latency=1)
+    else:
+        model = catalog.models[spec.model]
+    model = settled(checkpoint.name, model.model_copy(update={"id": checkpoint.path}))
+    return Policy(
+        name=checkpoint.name,
+        title=checkpoint.name,
+        backend=parts.local(checkpoint.name, model),
+        model=model,
+        protocol=spec.protocol,
+        max_output=spec.max_output,
+        min_output=spec.min_output,
+        temperature=model.temperature if spec.temperature is None else spec.temperature,
+        latency=spec.latency,
     )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
+
+from pydantic import ValidationError
 
 from orchestra_app.backends.baseline import BASELINES
 from orchestra_app.catalogs import bundled, load_catalog
@@ -14,20 +16,23 @@ from orchestra_app.config import Settings, load_settings
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Event, RolloutFinished
+from orchestra_app.core.job import Checkpoint
 from orchestra_app.core.task import MAX_QUESTION, Preference, Task
-from orchestra_app.core.trace import Label, Trace
+from orchestra_app.core.trace import Trace
 from orchestra_app.dataset.telemetry import Telemetry, configured
 from orchestra_app.orchestrator.ledger import Ledger
 from orchestra_app.orchestrator.loop import Options, Orchestrator
+from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.route import Route, routes
 from orchestra_app.orchestrator.runs import Run, Runs
 from orchestra_app.rehearsal.questions import find
 from orchestra_app.sandbox import Sandbox, open_sandbox
-from orchestra_app.scoring.match import matches
+from orchestra_app.scoring.verdict import exact
 from orchestra_app.storage.recorder import record
 from orchestra_app.storage.store import Store
 from orchestra_app.tools.base import Tool, Toolbox
-from orchestra_app.wiring import Parts, make_policy, resolve
+from orchestra_app.training.checkpoint import Card, fits
+from orchestra_app.wiring import Parts, make_policy, resolve, trained_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Workspace:
         self.ledger = Ledger(store, daily_cap=settings.daily_cap, visitor_cap=settings.visitor_cap)
         self._raw: dict[str, Catalog | None] = {**dict.fromkeys(bundled()), own.name: own}
         self.default_catalog = own.name
+        self.at_close: list[Callable[[], Awaitable[None]]] = []
+        """What stops the jobs that use this workspace, before it is closed."""
         self._parts: dict[str, Parts] = {}
 
     @classmethod
@@ -64,6 +71,8 @@ class Workspace:
 
     async def aclose(self) -> None:
         """Stop every run, keep it, and close what was opened."""
+        for stop in self.at_close:
+            await stop()
         await self.runs.aclose()
         for parts in self._parts.values():
             await parts.aclose()
@@ -114,9 +123,20 @@ class Workspace:
             )
             for policy, spec in catalog.policies.items()
         ]
+        trained = await self.checkpoints(catalog)
+        entries += [
+            PolicyEntry(each.name, each.name, _out_of_place(each, catalog)) for each in trained.values()
+        ]
         entries += [PolicyEntry(policy, found.title) for policy, found in BASELINES.items()]
-        default = _default(entries, catalog)
+        default = _default(entries, catalog, trained)
         return sorted(entries, key=lambda entry: entry.name != default)
+
+    async def checkpoints(self, catalog: Catalog) -> dict[str, Checkpoint]:
+        """Return the trained policies that were made for a catalogue, by their name, the newest first."""
+        found = await self.store.checkpoints()
+        return {
+            each.name: each for each in found if each.catalog == catalog.name and Path(each.path).is_dir()
+        }
 
     async def orchestrator(
         self, catalog: str | None = None, policy: str | None = None, *, functions: Sequence[Tool] = ()
@@ -132,7 +152,8 @@ class Workspace:
         reason = next((entry.reason for entry in entries if entry.name == name), None)
         if reason:
             raise ConfigError(f"The policy {name} cannot be used now. {reason}")
-        made = make_policy(name, parts)
+        trained = (await self.checkpoints(parts.catalog)).get(name)
+        made = trained_policy(trained, parts) if trained else make_policy(name, parts)
         if functions and made.protocol != "chat":
             raise ConfigError(f"The policy {name} takes no functions; choose one of the chat protocol.")
         toolbox = parts.toolbox(made.protocol, obstacles)
@@ -142,6 +163,16 @@ class Workspace:
             first = next(iter(obstacles.values()), "No tool is left.")
             raise ConfigError(f"Nothing in the catalogue {parts.catalog.name} can be reached. {first}")
         return Orchestrator(parts.catalog, toolbox, made, self.ledger, parts.tokens(made.model))
+
+    async def conduct(self, policy: Policy, catalog: Catalog, sandbox: Sandbox | None = None) -> Orchestrator:
+        """Return what runs a policy of the caller's own over one of the catalogues, or a variation of one.
+
+        catalog: has the name of a catalogue that can be chosen. sandbox: runs code instead of this one's.
+        """
+        parts = self.parts(catalog.name)
+        varied = parts.over(catalog, sandbox or self.sandbox)
+        toolbox = varied.toolbox(policy.protocol, await parts.obstacles())
+        return Orchestrator(catalog, toolbox, policy, self.ledger)
 
     async def routes(
         self, question: str, preference: Preference, catalog: str | None = None
@@ -180,7 +211,7 @@ class Workspace:
         events = orchestrator.run(task, options)
         async with aclosing(record(run.pace(events) if run else events, self.store)) as recorded:
             async for event, trace in recorded:
-                if isinstance(event, RolloutFinished) and (label := _benchmark(trace)):
+                if isinstance(event, RolloutFinished) and (label := exact(trace)):
                     await self.store.add_label(trace.id, label)
                     trace.labels.append(label)
                 if isinstance(event, RolloutFinished) and self.telemetry:
@@ -199,31 +230,29 @@ class Workspace:
         """Start a run in the registry and return it at once; raises ConfigError before anything is spent."""
         orchestrator = await self.orchestrator(catalog, policy)
         options = options or Options()
-        since = 0.0
         if options.fork:
             options.fork.check(orchestrator.catalog, orchestrator.policy)
-            since = options.fork.seconds
+        since = options.fork.seconds if options.fork else 0.0
         run = Run(options.trace_id, options.owner, speed, since, stop=options.stop)
         options = replace(options, on_text=run.on_text, on_reserved=run.on_reserved)
         self.runs.start(run, lambda started: self.rollout(orchestrator, task, options, run=started))
         return run
 
 
-def _default(entries: list[PolicyEntry], catalog: Catalog) -> str:
-    """Return the catalogue's default policy if it can be used, else the first that can."""
+def _default(entries: list[PolicyEntry], catalog: Catalog, trained: Mapping[str, Checkpoint]) -> str:
+    """Return the checkpoint promoted last, or the catalogue's default policy, if it can be used.
+
+    Else the first that can.
+    """
     usable = [entry.name for entry in entries if entry.reason is None]
+    promoted = [each for each in trained.values() if each.promoted_at and each.name in usable]
+    if promoted:
+        return max(promoted, key=lambda each: (each.promoted_at, each.name)).name
     return catalog.default_policy if catalog.default_policy in usable else usable[0]
 
 
-def _benchmark(trace: Trace) -> Label | None:
-    if trace.task.answer is None or not trace.task.source.startswith("rehearsal:"):
-        return None
-    correct = trace.answer is not None and matches(trace.answer, trace.task.answer)
-    return Label(
-        source="benchmark",
-        correct=correct,
-        gold=trace.task.answer,
-        note="normalised exact match",
-        by="orchestra",
-        at=datetime.now(UTC),
-    )
+def _out_of_place(checkpoint: Checkpoint, catalog: Catalog) -> str | None:
+    try:
+        return fits(Card.model_validate(checkpoint.card), catalog)
+    except ValidationError:
+        return f"The card of the checkpoint {checkpoint.name} is damaged: delete it, or train it anew."

@@ -24,6 +24,11 @@ def current() -> Process:
     return _process(os.getpid())
 
 
+def process_of(pid: int) -> Process:
+    """Return a process of this machine by its number."""
+    return Process(host=_host(), pid=pid, started=_linux_start(pid) or "")
+
+
 def alive(process: Process) -> bool | None:
     """Return whether `process` still runs; None where that cannot be told from here."""
     if process.host != current().host:

@@ -1,0 +1,361 @@
+"""A training job on its way: one step after another, with evaluations, checkpoints and a cap."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+from orchestra_app.backends.local import LocalBackend
+from orchestra_app.core.catalog import Model
+from orchestra_app.core.errors import BackendError, ConfigError, StorageError, TrainingError
+from orchestra_app.core.trace import Trace
+from orchestra_app.core.usage import Price
+from orchestra_app.orchestrator.accounts import Shared
+from orchestra_app.orchestrator.policy import Policy
+from orchestra_app.orchestrator.stop import Stop, Stopped
+from orchestra_app.storage.outcomes import Wanted
+from orchestra_app.training import checkpoint, figures
+from orchestra_app.training.checkpoint import Card, Lineage
+from orchestra_app.training.definition import Definition
+from orchestra_app.training.drawing import drawn, fixed
+from orchestra_app.training.gather import Harvest, harvest, nothing_to_learn
+from orchestra_app.training.grpo import Clock
+from orchestra_app.training.opening import Means, means
+from orchestra_app.training.progress import (
+    Evaluated,
+    Finished,
+    Learned,
+    Rollouts,
+    Saved,
+    Seconds,
+    Started,
+    Stepped,
+    Tally,
+)
+from orchestra_app.training.replay import Saved as SavedResults
+from orchestra_app.training.rollouts import Plan, Players, World
+from orchestra_app.training.samples import Sample, learnable, samples
+from orchestra_app.training.stage import KnownOutputs
+
+Told = Started | Stepped | Evaluated | Saved | Finished
+POLICY_SECONDS = 1.0
+"""Simulated seconds that a reply of the policy takes."""
+REPLAYED = 20_000
+"""Saved traces whose results are replayed at most, the newest ones."""
+MARGIN = 1.2
+"""A step starts only if this many times the dearest one so far are left of the cap."""
+
+
+class Course:
+    """A job on its way: the policy, what it learns from, its position and what was spent."""
+
+    def __init__(self, world: World, means: Means, folder: Path, stop: Stop):
+        self.world, self.folder, self.stop = world, folder, stop
+        self.definition, self.catalog, self.learner = means.definition, means.catalog, means.learner
+        self.questions, self.heldout = means.questions, means.heldout
+        self.job = re.sub(r"[^A-Za-z0-9.-]", "-", folder.resolve().name)
+        self.step = 0
+        self.lineage = Lineage(job=self.job)
+        self.best: float | None = None
+        self.best_step: int | None = None
+        self.latest: Rollouts | None = None
+        self.saved_step = -1
+        self.run = Random().getrandbits(32)
+        """Tells the groups of this process from those of one that was killed in the same step."""
+        self.dearest = 0.0
+        self.starved = False
+        self.harvest: Harvest | None = None
+        self.stored: list[list[Sample]] = []
+        self.account: Shared | None = None
+
+    @classmethod
+    async def open(cls, world: World, definition: Definition, folder: Path, stop: Stop) -> "Course":
+        """Load what the job needs and go to where it was; raises before anything is spent."""
+        course = cls(world, await means(world, definition), folder, stop)
+        if definition.mode == "traces":
+            await course._take_in()
+        found = await asyncio.to_thread(checkpoint.latest, folder)
+        if found is not None:
+            course._go_to(await asyncio.to_thread(course.learner.restore, found[0]))
+        course.lineage = course.lineage.model_copy(update={"spent": await course._spent()})
+        if definition.cap is not None:
+            course.account = Shared(course.job, max(0.0, definition.cap - course.lineage.spent))
+        await course._set_up()
+        return course
+
+    async def _take_in(self) -> None:
+        """Turn the saved groups into samples with the log-probabilities that they were said with."""
+        self.harvest = await harvest(self.world.store, self.definition, self.catalog)
+        groups, local = self.harvest.groups, self.learner.local
+        per_group: list[list[Sample]] = []
+        tally = self.harvest.tally
+        for group in groups:
+            found, left_out = samples([group], local, self.definition, self.harvest.catalogs)
+            tally = tally + left_out
+            per_group.append(found)
+        self.harvest = Harvest(groups, self.harvest.catalogs, tally)
+        if not tally.samples:
+            raise TrainingError(nothing_to_learn(tally))
+        known = await asyncio.to_thread(self.learner.known, [each for group in per_group for each in group])
+        taken = iter(known)
+        self.stored = [[next(taken) for _ in group] for group in per_group]
+
+    def _go_to(self, position: dict[str, Any]) -> None:
+        self.step = self.saved_step = position["step"]
+        self.lineage = Lineage.model_validate(position["lineage"])
+        self.best, self.best_step = position["best"], position["best_step"]
+        self.latest = Rollouts.model_validate(position["latest"]) if position["latest"] else None
+
+    async def _spent(self) -> float:
+        """Return what the job has spent; a killed process may have paid for more than it could book."""
+        if self.catalog.simulated:
+            return self.lineage.spent
+        most = self.definition.budget_cost or 0.0
+        return sum(
+            max(each.cost, most) if each.status == "interrupted" else each.cost
+            for each in await self.world.store.outcomes(Wanted(group=f"train-{self.job}/"))
+        )
+
+    async def _set_up(self) -> None:
+        definition, local = self.definition, self.learner.local
+        self.backend = LocalBackend(lambda: local, batch=definition.rollouts_at_once)
+        model = Model(backend="local", price=Price(source="this computer"), context=local.context or 32_768)
+        policy = Policy(
+            name=definition.name,
+            title=definition.name,
+            backend=self.backend,
+            model=model,
+            max_output=definition.max_output,
+            min_output=min(8, definition.max_output),
+            temperature=definition.temperature,
+            latency=POLICY_SECONDS,
+        )
+        sandbox = KnownOutputs(self.world.sandbox) if self.catalog.simulated else self.world.sandbox
+        self.results = SavedResults() if definition.tools == "replay" else None
+        if self.results is not None:
+            wanted = Wanted(catalog_hash=self.catalog.hash, statuses=("answered", "failed"), limit=REPLAYED)
+            ids = [outcome.id for outcome in await self.world.store.outcomes(wanted)]
+            self.results.add((await self.world.store.traces(ids)).values())
+        self.players = Players(
+            self.world,
+            policy,
+            sandbox,
+            account=self.account,
+            saved=self.results,
+            at_once=definition.rollouts_at_once,
+        )
+
+    async def go_on(self) -> AsyncGenerator[Told]:
+        """Yield the events until the last step, the cap, a stop or something that went wrong."""
+        yield self._started()
+        try:
+            while True:
+                if self._due(self.definition.evaluate_every, first=True):
+                    yield await self.stop.run(self._evaluate())
+                if self._to_save():
+                    yield await self._save()
+                if self.step >= self.definition.steps or self._used_up() or self.stop.is_set:
+                    break
+                yield await self._one_step()
+        except Stopped:
+            pass
+        except (TrainingError, BackendError, StorageError, ConfigError) as error:
+            yield self._finished("failed", str(error))
+            return
+        if self.saved_step < self.step:
+            try:
+                yield await self._save()
+            except TrainingError as error:
+                yield self._finished("failed", str(error))
+                return
+        yield self._ending()
+
+    def _due(self, every: int, *, first: bool = False) -> bool:
+        if self.step == self.saved_step and self.step > 0:
+            return False
+        last = self.step == self.definition.steps
+        return bool(every) and (self.step % every == 0 or last) and (first or self.step > 0)
+
+    def _to_save(self) -> bool:
+        return self._due(self.definition.checkpoint_every) or (
+            self.best_step == self.step and self.step > self.saved_step
+        )
+
+    def _used_up(self) -> bool:
+        """Return whether the cap leaves too little for another step."""
+        if self.definition.mode == "traces" or self.account is None:
+            return False
+        return self.starved or self.account.left < MARGIN * self.dearest or self.account.left <= 0
+
+    def _ending(self) -> Finished:
+        if self.step >= self.definition.steps:
+            return self._finished("done")
+        again = f"go on with: orchestra train --resume {self.folder}"
+        if self.stop.is_set:
+            return self._finished("stopped", f"It was stopped; {again}")
+        short = f"The cap of ${self.definition.cap:g} leaves too little for a step"
+        return self._finished("capped", f"{short}; raise cap in its job.toml and {again}")
+
+    def _finished(self, status: Literal["done", "stopped", "capped", "failed"], reason: str = "") -> Finished:
+        found = checkpoint.place(self.folder, self.best_step) if self.best_step else None
+        if found is None or not found.is_dir():
+            found = next(iter(checkpoint.all_of(self.folder)), None)
+        path = None if found is None else str(found)
+        return Finished(
+            status=status, step=self.step, checkpoint=path, reason=reason, spent=self.lineage.spent
+        )
+
+    def _started(self) -> Started:
+        parameters, trained = self.learner.parameters
+        return Started(
+            job=self.job,
+            steps=self.definition.steps,
+            done=self.step,
+            mode=self.definition.mode,
+            simulated=self.catalog.simulated,
+            parameters=parameters,
+            trained=trained,
+            questions=len(self.questions),
+            tally=self.harvest.tally if self.harvest else Tally(),
+            spent=self.lineage.spent,
+        )
+
+    async def _one_step(self) -> Stepped:
+        began, clock, generated = time.perf_counter(), Clock(), self.backend.generating
+        group, waited = "", 0.0
+        if self.definition.mode == "traces":
+            found, rollouts, tally = self._saved_groups()
+        else:
+            group = f"train-{self.job}/{self.step + 1}-{self.run:08x}/"
+            found, rollouts, tally = await self.stop.run(self._fresh_groups(group))
+            waited = time.perf_counter() - began
+        learned = Learned()
+        if found and not self.starved:
+            learned = await asyncio.to_thread(self.learner.learn, found, self.step + 1, clock)
+        await self.players.kept()
+        self.step += 1
+        self._count(rollouts, tally)
+        generation = self.backend.generating - generated
+        total = time.perf_counter() - began
+        seconds = Seconds(
+            generation=generation,
+            tools=max(0.0, waited - generation),
+            forward=clock.forward,
+            backward=clock.backward,
+            other=max(0.0, total - max(waited, generation) - clock.forward - clock.backward),
+        )
+        return Stepped(
+            step=self.step,
+            rollouts=rollouts,
+            learned=learned,
+            tally=tally,
+            seconds=seconds,
+            rate=self.learner.rate(self.step),
+            group=group,
+            spent=self.lineage.spent,
+        )
+
+    async def _fresh_groups(self, group: str) -> tuple[list[Sample], Rollouts, Tally]:
+        definition = self.definition
+        asked = drawn(definition, self.questions, self.catalog, self.step)
+        replayed = self.results.replayed if self.results else 0
+        plan = Plan(asked, definition.group_size, group, f"{definition.seed} {self.step}")
+        played = await self.players.play(plan)
+        self._book([trace for members in played for trace in members])
+        catalogs = {each.catalog.hash: each.catalog for each in asked}
+        groups, tally = learnable({str(number): each for number, each in enumerate(played)}, definition)
+        found, left_out = samples(groups, self.learner.local, definition, catalogs, own=True)
+        taken = self.results.replayed - replayed if self.results else 0
+        return found, figures.of_groups(played, definition, taken), tally + left_out
+
+    def _saved_groups(self) -> tuple[list[Sample], Rollouts, Tally]:
+        """Return the samples of the next saved groups: each once before any comes again."""
+        assert self.harvest is not None, "saved groups were taken in before the first step"
+        count = len(self.stored)
+        chosen = []
+        for number in range(min(self.definition.groups, count)):
+            epoch, place = divmod(self.step * min(self.definition.groups, count) + number, count)
+            order = list(range(count))
+            Random(f"{self.definition.seed} {epoch}").shuffle(order)
+            chosen.append(order[place])
+        found = [sample for index in chosen for sample in self.stored[index]]
+        members = [self.harvest.groups[index].traces for index in chosen]
+        tally = Tally(groups=len(chosen), learned_groups=len(chosen), samples=len(found))
+        return found, figures.of_groups(members, self.definition), tally
+
+    def _book(self, traces: Sequence[Trace]) -> None:
+        cost = sum(trace.cost for trace in traces)
+        self.dearest = max(self.dearest, cost)
+        update = {"spent": self.lineage.spent + cost, "rollouts": self.lineage.rollouts + len(traces)}
+        self.lineage = self.lineage.model_copy(update=update)
+        # What ran dry because of the cap must not count as the policy's failure.
+        dry = any(trace.status == "exhausted" for trace in traces)
+        if self.account is not None and dry:
+            self.starved |= self.account.left < (self.definition.budget_cost or self.dearest)
+
+    def _count(self, rollouts: Rollouts, tally: Tally) -> None:
+        learned = self.lineage.learned + tally
+        if self.harvest is not None:
+            learned = self.harvest.tally
+        judged = learned.human + learned.benchmark + learned.judge
+        share = learned.simulated / judged if judged else float(self.catalog.simulated)
+        update = {"learned": learned, "simulated": share, "step": self.step}
+        self.lineage = self.lineage.model_copy(update=update)
+
+    async def _evaluate(self) -> Evaluated:
+        definition = self.definition
+        group = f"train-{self.job}/evaluation-{self.step}-{self.run:08x}/"
+        asked = fixed(definition, self.heldout, self.catalog)
+        plan = Plan(asked, 1, group, f"{definition.seed} evaluation")
+        traces = [each[0] for each in await self.players.play(plan, greedy=True)]
+        await self.players.kept()
+        self._book(traces)
+        found = figures.of_evaluation(traces, definition)
+        # The start is no checkpoint of this job, so the best is one of what was trained.
+        best = self.step > 0 and (self.best is None or found.reward > self.best)
+        if best:
+            self.best, self.best_step = found.reward, self.step
+        self.latest = found
+        return Evaluated(step=self.step, rollouts=found, best=best, group=group, spent=self.lineage.spent)
+
+    async def _save(self) -> Saved:
+        place = checkpoint.place(self.folder, self.step)
+        position = {
+            "step": self.step,
+            "lineage": self.lineage.model_dump(),
+            "best": self.best,
+            "best_step": self.best_step,
+            "latest": self.latest.model_dump() if self.latest else None,
+        }
+        card = Card(
+            name=self.definition.name,
+            base=self.definition.base,
+            catalog=self.catalog.ref,
+            schemas=checkpoint.digest(self.catalog),
+            parameters=self.learner.parameters[0],
+            adapter=self.definition.rank > 0,
+            lineage=self.lineage.model_copy(update={"step": self.step}),
+            figures=self.latest if self.definition.evaluate_every else None,
+            definition=self.definition.model_dump(mode="json"),
+            made_at=datetime.now(UTC),
+        )
+        await asyncio.to_thread(
+            checkpoint.write, place, card, lambda draft: self.learner.save(draft, position)
+        )
+        self.saved_step = self.step
+        kept = {place, checkpoint.place(self.folder, self.best_step or self.step)}
+        if not self.definition.keep_best:
+            kept = {place}
+        await asyncio.to_thread(
+            checkpoint.remove, [each for each in checkpoint.all_of(self.folder) if each not in kept]
+        )
+        return Saved(step=self.step, path=str(place), best=self.best_step == self.step)
+
+    async def close(self) -> None:
+        """Keep what was played, and let the model go."""
+        await self.players.kept()
+        await self.backend.close()

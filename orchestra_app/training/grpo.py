@@ -1,0 +1,265 @@
+"""GRPO, read from top to bottom: samples are packed, their log-probabilities found, the loss taken, and one
+optimiser step made. Every turn is a sample of its own that carries its trajectory's advantage."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from orchestra_app.core.errors import TrainingError
+from orchestra_app.training.definition import Definition
+from orchestra_app.training.progress import Learned
+from orchestra_app.training.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples of one forward pass. Equal samples share a row, since a group often says the same."""
+
+    ids: Tensor
+    """[rows, width]: prompts padded on the left, completions on the right."""
+    mask: Tensor
+    """[rows, width]: 1 where there is a token."""
+    said: Tensor
+    """[rows, longest]: 1 where there is a token of the completion."""
+    row: Tensor
+    """[samples]: the row of each sample."""
+    advantage: Tensor
+    """[samples, 1]"""
+    old: Tensor
+    """[samples, longest]: log-probabilities when the completion was said; NaN where not known."""
+
+
+def packs(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
+    """Yield samples of similar length together: `most` tokens with padding, equal samples counted once."""
+    pack: list[Sample] = []
+    rows: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    longest_prompt = longest = 0
+    for sample in sorted(samples, key=lambda each: (each.length, each.prompt, each.completion)):
+        key = (sample.prompt, sample.completion)
+        prompt = max(longest_prompt, len(sample.prompt))
+        completion = max(longest, len(sample.completion))
+        if pack and len(rows | {key}) * (prompt + completion) > most:
+            yield pack
+            pack, rows = [], set()
+            prompt, completion = len(sample.prompt), len(sample.completion)
+        pack.append(sample)
+        rows.add(key)
+        longest_prompt, longest = prompt, completion
+    if pack:
+        yield pack
+
+
+def batch_of(pack: Sequence[Sample], pad: int, device: Any) -> Batch:
+    """Return samples as tensors on a device."""
+    keys = list(dict.fromkeys((sample.prompt, sample.completion) for sample in pack))
+    place = {key: index for index, key in enumerate(keys)}
+    left = max(len(prompt) for prompt, _ in keys)
+    right = max(len(completion) for _, completion in keys)
+    ids, mask, said = [], [], []
+    for prompt, completion in keys:
+        before, after = left - len(prompt), right - len(completion)
+        ids.append([pad] * before + list(prompt) + list(completion) + [pad] * after)
+        mask.append([0] * before + [1] * (len(prompt) + len(completion)) + [0] * after)
+        said.append([1.0] * len(completion) + [0.0] * after)
+    old = [
+        [*(sample.logprobs or [math.nan] * len(sample.completion)), *[0.0] * (right - len(sample.completion))]
+        for sample in pack
+    ]
+    return Batch(
+        ids=torch.tensor(ids, device=device),
+        mask=torch.tensor(mask, device=device),
+        said=torch.tensor(said, device=device),
+        row=torch.tensor([place[sample.prompt, sample.completion] for sample in pack], device=device),
+        advantage=torch.tensor([[sample.advantage] for sample in pack], device=device),
+        old=torch.tensor(old, device=device),
+    )
+
+
+def log_probabilities(model: Any, batch: Batch, temperature: float) -> Tensor:
+    """Return the log-probability of each token of each row's completion, [rows, longest], in float32."""
+    longest = batch.said.shape[1]
+    options: dict[str, Any] = {"logits_to_keep": longest + 1, "use_cache": False}
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if "position_ids" in signature(inner.forward).parameters:
+        options["position_ids"] = (batch.mask.cumsum(1) - 1).clamp(min=0)
+    logits = model(input_ids=batch.ids, attention_mask=batch.mask, **options).logits
+    logits = logits[:, -longest - 1 : -1].float() / temperature
+    chosen = logits.gather(2, batch.ids[:, -longest:].unsqueeze(2)).squeeze(2)
+    return chosen - logits.logsumexp(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The loss of one batch, summed over its tokens, with what it consists of."""
+
+    loss: Tensor
+    divergence: Tensor
+    clipped: Tensor
+    """Tokens whose ratio was clipped."""
+
+
+def objective(
+    new: Tensor,
+    old: Tensor,
+    advantage: Tensor,
+    said: Tensor,
+    definition: Definition,
+    reference: Tensor | None = None,
+) -> Parts:
+    """Return the loss, summed over tokens; the step divides it by all its tokens.
+
+        r = exp(new − old)
+        grpo   −min(r A, clip(r, 1 − low, 1 + high) A)        clip-higher
+        cispo  −stop(min(r, highest)) A new
+        + kl × (exp(ref − new) − (ref − new) − 1)             the estimator k3
+
+    new, old, reference: log-probabilities [samples, longest]. advantage: [samples, 1]. said: 1 at tokens.
+    Dividing by the tokens of the whole step is what TRL calls `dapo` (and does for its `cispo`): each token
+    weighs the same, however the step is cut into batches.
+    """
+    ratio = torch.exp(new - old)
+    if definition.loss == "cispo":
+        weight = ratio.clamp(max=definition.highest).detach()
+        loss = -weight * advantage * new
+        clipped = ratio > definition.highest
+    else:
+        held = ratio.clamp(1 - definition.clip_low, definition.highest)
+        loss = -torch.minimum(ratio * advantage, held * advantage)
+        clipped = ((ratio > definition.highest) & (advantage > 0)) | (
+            (ratio < 1 - definition.clip_low) & (advantage < 0)
+        )
+    divergence = torch.zeros_like(new)
+    if reference is not None:
+        divergence = torch.exp(reference - new) - (reference - new) - 1
+        loss = loss + definition.kl * divergence
+    return Parts((loss * said).sum(), (divergence * said).sum().detach(), (clipped * said).sum())
+
+
+@dataclass
+class Clock:
+    """Seconds of a step spent in the forward and in the backward pass, the update included."""
+
+    forward: float = 0.0
+    backward: float = 0.0
+
+    @contextmanager
+    def running(self, name: str, device: Any) -> Iterator[None]:
+        """Add the time of what happens inside to `name`."""
+        began = time.perf_counter()
+        yield
+        if torch.device(device).type == "cuda":
+            torch.cuda.synchronize(device)
+        setattr(self, name, getattr(self, name) + time.perf_counter() - began)
+
+
+@torch.no_grad()
+def with_logprobs(
+    model: Any, samples: Sequence[Sample], definition: Definition, pad: int, clock: Clock | None = None
+) -> list[Sample]:
+    """Return the samples with the log-probabilities of this model where none are kept."""
+    missing = [sample for sample in samples if sample.logprobs is None]
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]] = {}
+    with _memory(definition), (clock or Clock()).running("forward", model.device):
+        for pack in packs(missing, definition.tokens_at_once):
+            batch = batch_of(pack, pad, model.device)
+            rows = log_probabilities(model, batch, definition.temperature)[batch.row].tolist()
+            for sample, row in zip(pack, rows, strict=True):
+                found[sample.prompt, sample.completion] = tuple(row[: len(sample.completion)])
+    return [
+        sample if sample.logprobs else replace(sample, logprobs=found[sample.prompt, sample.completion])
+        for sample in samples
+    ]
+
+
+def update(
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    samples: Sequence[Sample],
+    definition: Definition,
+    *,
+    pad: int,
+    reference: Any = None,
+    clock: Clock | None = None,
+) -> Learned:
+    """Make one optimiser step on samples that have log-probabilities, and return its figures.
+
+    reference: the starting policy, where the divergence from it counts. Raises TrainingError, and leaves the
+    weights as they were, where the loss is no number or the memory runs out.
+    """
+    clock = clock or Clock()
+    tokens = sum(len(sample.completion) for sample in samples)
+    total = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "surprise": 0.0}
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    model.train()
+    optimizer.zero_grad(set_to_none=True)
+    with _memory(definition):
+        for pack in packs(samples, definition.tokens_at_once):
+            batch = batch_of(pack, pad, model.device)
+            with clock.running("forward", model.device):
+                new = log_probabilities(model, batch, definition.temperature)[batch.row]
+                said = batch.said[batch.row]
+                starting = _starting(model, reference, batch, definition)
+                parts = objective(new, batch.old, batch.advantage, said, definition, starting)
+            with clock.running("backward", model.device):
+                (parts.loss / tokens).backward()
+            total["loss"] += parts.loss.item() / tokens
+            total["kl"] += parts.divergence.item() / tokens
+            total["clipped"] += parts.clipped.item() / tokens
+            total["surprise"] -= (new.detach() * said).sum().item() / tokens
+        with clock.running("backward", model.device):
+            norm = float(torch.nn.utils.clip_grad_norm_(trained, definition.clip_gradient))
+            if not math.isfinite(total["loss"]) or not math.isfinite(norm):
+                optimizer.zero_grad(set_to_none=True)
+                raise TrainingError(
+                    "The loss is no number any more: lower learning_rate, or set dtype to float32; resume "
+                    "from the last checkpoint."
+                )
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+    model.eval()
+    return Learned(
+        loss=total["loss"],
+        kl=total["kl"],
+        clipped=total["clipped"],
+        gradient=norm,
+        tokens=tokens,
+        length=tokens / max(1, len(samples)),
+        entropy=total["surprise"],
+    )
+
+
+@torch.no_grad()
+def _starting(model: Any, reference: Any, batch: Batch, definition: Definition) -> Tensor | None:
+    """Return the starting policy's log-probabilities; with an adapter it is the model without it."""
+    if not definition.kl:
+        return None
+    starting = model if reference is None else reference
+    with model.disable_adapter() if reference is None else nullcontext():
+        return log_probabilities(starting, batch, definition.temperature)[batch.row]
+
+
+@contextmanager
+def _memory(definition: Definition) -> Iterator[None]:
+    """Turn running out of memory, or a GPU that is gone, into a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).lower()
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+            adapter = "" if definition.rank else ", or train an adapter with rank = 16"
+            raise TrainingError(
+                f"The memory does not hold {definition.tokens_at_once:,} tokens at once: lower tokens_at_once"
+                f"{adapter}, and resume from the last checkpoint."
+            ) from error
+        if "cuda error" in text or isinstance(error, getattr(torch, "AcceleratorError", ())):
+            raise TrainingError(
+                "The GPU does not answer any more: check nvidia-smi, then resume from the last checkpoint"
+            ) from error
+        raise

@@ -1,0 +1,137 @@
+"""Runs a job on Hugging Face Jobs: its folder travels through a private dataset, and its events come back."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestra_app.backends.local.places import ASSETS
+from orchestra_app.core.errors import TrainingError
+from orchestra_app.core.job import Job, JobStatus
+from orchestra_app.training.launch import DEFINITION
+from orchestra_app.training.progress import EVENTS
+
+SCRIPT = ASSETS / "hub_job.py"
+ROOT = ASSETS.parent
+SOURCE = ("orchestra_app", "assets", "app.py", "requirements.txt", "pyproject.toml", "README.md", "LICENSE")
+REPOSITORY = "orchestra-jobs"
+FLAVOR, TIMEOUT = "a10g-large", "12h"
+_ENDS: dict[str, JobStatus] = {
+    "COMPLETED": "done",
+    "CANCELED": "stopped",
+    "ERROR": "failed",
+    "DELETED": "failed",
+}
+
+
+class HubApi(Protocol):
+    """What is used of huggingface_hub's HfApi."""
+
+    def whoami(self) -> dict[str, Any]: ...
+    def create_repo(self, repo_id: str, *, repo_type: str, private: bool, exist_ok: bool) -> Any: ...
+    def upload_folder(self, *, repo_id: str, repo_type: str, folder_path: str, path_in_repo: str) -> Any: ...
+    def snapshot_download(
+        self, repo_id: str, *, repo_type: str, local_dir: str, allow_patterns: list[str]
+    ) -> str: ...
+    def run_uv_job(self, script: str, **options: Any) -> Any: ...
+    def inspect_job(self, *, job_id: str) -> Any: ...
+    def fetch_job_logs(self, *, job_id: str, tail: int) -> Iterable[str]: ...
+    def cancel_job(self, *, job_id: str) -> None: ...
+
+
+class HubLauncher:
+    """Runs jobs in the account that `token` belongs to, which pays for them."""
+
+    def __init__(
+        self,
+        connect: Callable[[str], HubApi],
+        token: Callable[[], str | None],
+        *,
+        flavor: str = FLAVOR,
+        timeout: str = TIMEOUT,
+    ):
+        """`connect` makes an HfApi for a token; `flavor` names the hardware, `timeout` the longest run."""
+        self._connect, self._token = connect, token
+        self._flavor, self._timeout = flavor, timeout
+
+    async def submit(self, job: Job, *, resume: bool = False) -> Job:
+        return await self._asked(self._submit, job, resume)
+
+    async def status(self, job: Job) -> JobStatus:
+        return await self._asked(self._status, job)
+
+    async def logs(self, job: Job, *, lines: int = 100) -> str:
+        def last(api: HubApi, remote: str) -> str:
+            return "\n".join(line.rstrip("\n") for line in api.fetch_job_logs(job_id=remote, tail=lines))
+
+        return await self._asked(last, str(job.remote))
+
+    async def cancel(self, job: Job, *, at_once: bool = False) -> None:
+        await self._asked(lambda api, remote: api.cancel_job(job_id=remote), str(job.remote))
+
+    async def _asked(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        from httpx import HTTPError
+
+        token = self._token()
+        if not token:
+            raise TrainingError("Hugging Face Jobs need a token with the scope `jobs`: set HF_TOKEN.")
+        try:
+            return await asyncio.to_thread(call, self._connect(token), *arguments)
+        except (HTTPError, OSError) as error:
+            # The answer may repeat what was sent, the token included.
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            said = f"status {status}" if status else type(error).__name__
+            raise TrainingError(
+                f"Hugging Face Jobs did not do it ({said}): check the token's scope and the account's credit."
+            ) from None
+
+    def _submit(self, api: HubApi, job: Job, resume: bool) -> Job:
+        folder = Path(job.folder)
+        repository = f"{api.whoami()['name']}/{REPOSITORY}"
+        api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
+        if not resume:
+            parcel = folder / "parcel"
+            _pack(folder, parcel)
+            api.upload_folder(
+                repo_id=repository, repo_type="dataset", folder_path=str(parcel), path_in_repo=job.id
+            )
+            shutil.rmtree(parcel)
+        started = api.run_uv_job(
+            str(SCRIPT),
+            script_args=[repository, job.id, *(["--resume"] if resume else [])],
+            dependencies=["huggingface_hub>=2.4,<3"],
+            python="3.12",
+            flavor=self._flavor,
+            timeout=self._timeout,
+            secrets={"HF_TOKEN": self._token()},
+            name=f"orchestra-{job.name}",
+        )
+        return job.model_copy(update={"status": "running", "error": None, "remote": started.id})
+
+    def _status(self, api: HubApi, job: Job) -> JobStatus:
+        stage = api.inspect_job(job_id=str(job.remote)).status.stage
+        found = _ENDS.get(str(getattr(stage, "value", stage)), "running")
+        wanted = [f"{job.id}/out/{EVENTS}"] + ([f"{job.id}/out/**"] if found != "running" else [])
+        place = Path(job.folder) / "fetched"
+        repository = f"{api.whoami()['name']}/{REPOSITORY}"
+        api.snapshot_download(repository, repo_type="dataset", local_dir=str(place), allow_patterns=wanted)
+        out = place / job.id / "out"
+        if out.is_dir():
+            shutil.copytree(out, job.folder, dirs_exist_ok=True)
+        return found
+
+
+def _pack(folder: Path, parcel: Path) -> None:
+    """Lay out what the job needs there: its definition, saved traces if any, and this program."""
+    parcel.mkdir()
+    shutil.copyfile(folder / DEFINITION, parcel / DEFINITION)
+    if (folder / "traces").is_dir():
+        shutil.copytree(folder / "traces", parcel / "traces")
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in SOURCE:
+        place = ROOT / name
+        if place.is_dir():
+            shutil.copytree(place, parcel / "source" / name, ignore=ignored)
+        elif place.is_file():
+            shutil.copyfile(place, parcel / "source" / name)

@@ -1,0 +1,178 @@
+"""Training jobs as people see them: launched, watched, stopped and resumed, with their checkpoints."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestra_app.core.errors import TrainingError
+from orchestra_app.core.job import Checkpoint, Job, JobStatus
+from orchestra_app.storage.store import Store
+from orchestra_app.training.checkpoint import all_of, read_card
+from orchestra_app.training.definition import Definition, to_toml
+from orchestra_app.training.launch import DEFINITION, Launcher
+from orchestra_app.training.progress import Finished, Progress, read
+
+KIND = "train"
+_ENDS: Mapping[str, JobStatus] = {"done": "done", "capped": "done", "stopped": "stopped", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The training jobs of one store; their folders lie in `home`."""
+
+    store: Store
+    home: Path
+    launchers: Mapping[str, Launcher]
+
+    async def all(self) -> tuple[Job, ...]:
+        """Return every job, brought up to date with its process, the newest first."""
+        return tuple([await self.refresh(job) for job in await self.store.jobs(KIND)])
+
+    async def get(self, job_id: str) -> Job:
+        """Return one job, brought up to date; raises TrainingError where there is none."""
+        found = next((job for job in await self.store.jobs(KIND) if job.id == job_id), None)
+        if found is None:
+            raise TrainingError(f"There is no job {job_id[:40]!r}; choose one from the list.")
+        return await self.refresh(found)
+
+    async def launch(self, definition: Definition, *, owner: str = "local", launcher: str = "process") -> Job:
+        """Write a job's folder, start it and return it; raises TrainingError, with nothing left behind."""
+        runner = self._launcher(launcher)
+        job_id = uuid.uuid4().hex[:12]
+        folder = self.home / f"{definition.name}-{job_id}"
+        text = to_toml(definition)
+        job = Job(
+            id=job_id,
+            kind=KIND,
+            name=definition.name,
+            definition=text,
+            folder=str(folder),
+            launcher=launcher,
+            cap=definition.cap,
+            owner=owner,
+            created_at=datetime.now(UTC),
+        )
+        try:
+            folder.mkdir(parents=True)
+            (folder / DEFINITION).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(
+                f"{folder} cannot be written ({error.strerror}): free some space, or allow writing there."
+            ) from error
+        try:
+            started = await runner.submit(job)
+        except TrainingError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        await self.store.save_job(started)
+        return started
+
+    async def resume(self, job_id: str) -> Job:
+        """Let a job that is over go on from its last checkpoint; raises TrainingError where it still runs."""
+        job = await self.get(job_id)
+        if not job.over:
+            raise TrainingError(f"The job {job.name} is running; stop it before you resume it.")
+        started = await self._launcher(job.launcher).submit(job, resume=True)
+        await self.store.save_job(started)
+        return started
+
+    async def stop(self, job_id: str, *, at_once: bool = False) -> Job:
+        """Ask a job to end with a checkpoint, or end it at once; return it as it is now."""
+        job = await self.get(job_id)
+        if not job.over:
+            await self._launcher(job.launcher).cancel(job, at_once=at_once)
+        return await self.refresh(job)
+
+    async def delete(self, job_id: str) -> None:
+        """Delete a job that is over with its folder and checkpoints; raises TrainingError where it runs."""
+        job = await self.get(job_id)
+        if not job.over:
+            raise TrainingError(f"The job {job.name} is running; stop it before you delete it.")
+        for checkpoint in await self.store.checkpoints():
+            if checkpoint.job == job.id:
+                await self.store.remove_checkpoint(checkpoint.id)
+        await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
+        await self.store.remove_job(job.id)
+
+    async def promote(self, checkpoint_id: str, *, on: bool = True) -> Checkpoint:
+        """Make a checkpoint the default policy of its catalogue, or take that back; raises TrainingError."""
+        found = next((each for each in await self.store.checkpoints() if each.id == checkpoint_id), None)
+        if found is None:
+            raise TrainingError(f"There is no checkpoint {checkpoint_id[:60]!r}; choose one from the list.")
+        changed = found.model_copy(update={"promoted_at": datetime.now(UTC) if on else None})
+        await self.store.save_checkpoint(changed)
+        return changed
+
+    async def logs(self, job: Job, *, lines: int = 100) -> str:
+        """Return the last lines that a job printed."""
+        return await self._launcher(job.launcher).logs(job, lines=lines)
+
+    async def events(self, job: Job) -> list[Progress]:
+        """Return everything that a job has told so far."""
+        return (await asyncio.to_thread(read, Path(job.folder)))[0]
+
+    async def refresh(self, job: Job) -> Job:
+        """Return a job with its present status, kept in the store with its checkpoints."""
+        if job.over:
+            return job
+        alive = await self._launcher(job.launcher).status(job)
+        events = await self.events(job)
+        now = job
+        if alive != "running":
+            now = job.model_copy(update=_ended(events, alive))
+            await self.store.save_job(now)
+        await self._keep_checkpoints(now)
+        return now
+
+    async def _keep_checkpoints(self, job: Job) -> None:
+        """Let the store know the checkpoints that lie in the job's folder; training deletes old ones."""
+        known = {each.id: each for each in await self.store.checkpoints() if each.job == job.id}
+        there = await asyncio.to_thread(_checkpoints, job)
+        for name in there.keys() - known.keys():
+            await self.store.save_checkpoint(there[name])
+        for name in known.keys() - there.keys():
+            await self.store.remove_checkpoint(name)
+
+    def _launcher(self, name: str) -> Launcher:
+        if name not in self.launchers:
+            known = ", ".join(self.launchers)
+            raise TrainingError(f"There is no launcher {name[:40]!r}; choose one of: {known}.")
+        return self.launchers[name]
+
+
+def _ended(events: list[Progress], alive: JobStatus) -> dict[str, object]:
+    """Return how a job ended that runs no more, by its last event."""
+    last = events[-1] if events else None
+    if isinstance(last, Finished):
+        return {"status": _ENDS[last.status], "error": last.reason or None}
+    if alive != "interrupted":
+        return {"status": alive}
+    return {
+        "status": "interrupted",
+        "error": "The job was ended before it could finish: resume it, or see its log.",
+    }
+
+
+def _checkpoints(job: Job) -> dict[str, Checkpoint]:
+    found = {}
+    for path in all_of(Path(job.folder)):
+        try:
+            card = read_card(path)
+        except TrainingError:
+            # One that is damaged cannot be chosen; its job still shows it in its log.
+            continue
+        name = f"{job.id}-{path.name}"
+        found[name] = Checkpoint(
+            id=name,
+            job=job.id,
+            name=f"{job.name}-{card.lineage.step}-{job.id[:4]}",
+            path=str(path),
+            catalog=card.catalog.name,
+            card=card.model_dump(mode="json"),
+            at=card.made_at,
+        )
+    return found

@@ -1,0 +1,138 @@
+"""The policy that is trained: its weights, its optimiser, and the starting policy where the loss needs it."""
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, cast
+
+import torch
+from safetensors.torch import load_model
+from transformers.utils.logging import disable_progress_bar
+
+from orchestra_app.backends.local import LocalModel
+from orchestra_app.backends.local.places import located
+from orchestra_app.core.errors import TrainingError
+from orchestra_app.training.checkpoint import CARD, STATE, verify
+from orchestra_app.training.definition import Definition
+from orchestra_app.training.grpo import Clock, update, with_logprobs
+from orchestra_app.training.progress import Learned
+from orchestra_app.training.samples import Sample
+
+LARGE = 1_000_000_000
+"""Weights from which on the backward pass works activations out again instead of keeping them."""
+WEIGHTS = "model.safetensors"
+
+
+@dataclass
+class Learner:
+    """A model with its optimiser."""
+
+    local: LocalModel
+    optimizer: torch.optim.Optimizer
+    definition: Definition
+    reference: Any = None
+    """The starting policy; None where it is not needed, or is the model without its adapter."""
+
+    @classmethod
+    def open(cls, definition: Definition, place: str) -> Self:
+        """Load the starting policy from a place; raises ConfigError, BackendError or TrainingError.
+
+        A checkpoint is verified first.
+        """
+        found = located(place)
+        if isinstance(found, Path) and (found / CARD).is_file():
+            verify(found)
+        torch.manual_seed(definition.seed)
+        disable_progress_bar()
+        local = LocalModel.load(place, device=definition.device, dtype=definition.dtype)
+        reference = None
+        if definition.rank:
+            local.model = _adapted(local.model, definition.rank)
+        elif definition.kl:
+            reference = copy.deepcopy(local.model).requires_grad_(False)
+        if sum(weight.numel() for weight in local.model.parameters()) > LARGE:
+            local.model.gradient_checkpointing_enable()
+            local.model.enable_input_require_grads()
+        trained = [weight for weight in local.model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(
+            trained, lr=definition.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
+        )
+        return cls(local, optimizer, definition, reference)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """Weights of the model, and those that are trained."""
+        weights = list(self.local.model.parameters())
+        return sum(each.numel() for each in weights), sum(
+            each.numel() for each in weights if each.requires_grad
+        )
+
+    @property
+    def pad(self) -> int:
+        found = self.local.tokenizer.pad_token_id
+        return self.local.end if found is None else found
+
+    def known(self, samples: list[Sample]) -> list[Sample]:
+        """Return the samples with this policy's log-probabilities where none are kept."""
+        return with_logprobs(self.local.model, samples, self.definition, self.pad)
+
+    def learn(self, samples: list[Sample], step: int, clock: Clock) -> Learned:
+        """Make one optimiser step, the `step`th from 1; raises TrainingError."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(step)
+        torch.manual_seed(self.definition.seed + step)
+        return update(
+            self.local.model,
+            self.optimizer,
+            samples,
+            self.definition,
+            pad=self.pad,
+            reference=self.reference,
+            clock=clock,
+        )
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, which rises over the first ones."""
+        return self.definition.learning_rate * min(1.0, step / max(1, self.definition.warmup))
+
+    def save(self, folder: Path, position: dict[str, Any]) -> None:
+        """Write weights, tokenizer and what it takes to go on into a folder."""
+        self.local.model.save_pretrained(folder)
+        self.local.tokenizer.save_pretrained(folder)
+        if self.definition.rank:
+            # With it an adapter's folder loads like any model's; the weights come from its base.
+            self.local.model.config.save_pretrained(folder)
+        state = {"optimizer": self.optimizer.state_dict(), "position": json.dumps(position)}
+        torch.save(state, folder / STATE)
+
+    def restore(self, folder: Path) -> dict[str, Any]:
+        """Take weights and optimiser from a verified checkpoint; return the position that was saved."""
+        try:
+            if self.definition.rank:
+                from peft import set_peft_model_state_dict
+                from peft.utils import load_peft_weights
+
+                set_peft_model_state_dict(self.local.model, load_peft_weights(str(folder), device="cpu"))
+            elif (folder / WEIGHTS).is_file():
+                load_model(self.local.model, folder / WEIGHTS)
+            else:
+                whole = LocalModel.load(str(folder), device="cpu", dtype=self.definition.dtype)
+                self.local.model.load_state_dict(whole.model.state_dict())
+            state = torch.load(folder / STATE, map_location=self.local.model.device, weights_only=True)
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise TrainingError(
+                f"The job cannot go on from {folder} ({str(error)[:160]}): its definition has changed, or "
+                "the checkpoint is of another model; start a new job."
+            ) from error
+        return cast(dict[str, Any], json.loads(state["position"]))
+
+
+def _adapted(model: Any, rank: int) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, config)

@@ -1,0 +1,173 @@
+"""Fresh groups: the orchestrator's own loop with the policy that is being trained, many rollouts at once."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Protocol
+
+from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.errors import BackendError, BudgetError, TrainingError
+from orchestra_app.core.events import Event, RolloutStarted
+from orchestra_app.core.task import Task
+from orchestra_app.core.trace import Trace
+from orchestra_app.orchestrator.accounts import Account
+from orchestra_app.orchestrator.loop import Options, Orchestrator
+from orchestra_app.orchestrator.policy import Policy
+from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.scoring.verdict import exact, verdict
+from orchestra_app.storage.store import Store
+from orchestra_app.training.drawing import Asked
+from orchestra_app.training.replay import Saved
+
+
+class World(Protocol):
+    """What training needs of the house; the workspace is one."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def sandbox(self) -> Sandbox: ...
+
+    def catalog(self, name: str | None = None) -> Catalog: ...
+
+    async def conduct(
+        self, policy: Policy, catalog: Catalog, sandbox: Sandbox | None = None
+    ) -> Orchestrator: ...
+
+    def rollout(
+        self, orchestrator: Orchestrator, task: Task, options: Options
+    ) -> AsyncGenerator[tuple[Event, Trace]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the rollouts of one step, or of an evaluation, are made."""
+
+    asked: Sequence[Asked]
+    repeats: int
+    """Rollouts of each question."""
+    group: str
+    """How the names of their groups begin."""
+    seed: str
+    """With the place of a question and the number of its rollout it decides every draw."""
+
+
+@dataclass
+class Players:
+    """Plays rollouts of one policy and keeps them in the store."""
+
+    world: World
+    policy: Policy
+    sandbox: Sandbox
+    """Runs the code of rollouts."""
+    account: Account | None = None
+    """The job's cap."""
+    saved: Saved | None = None
+    """Results that are taken instead of calling a tool."""
+    at_once: int = 64
+    _orchestrators: dict[str, Orchestrator] = field(default_factory=dict)
+    _keeping: asyncio.Task[None] | None = None
+
+    async def play(self, plan: Plan, *, greedy: bool = False) -> list[list[Trace]]:
+        """Return a group of judged traces for each question; a rollout that fails is one of them.
+
+        greedy: whether the policy takes its likeliest reply. Raises TrainingError where no rollout could even
+        begin.
+        """
+        gate = asyncio.Semaphore(self.at_once)
+        stages = [await self._orchestrator(each.catalog, greedy=greedy) for each in plan.asked]
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                [tasks.create_task(self._one(plan, stage, asked, k, gate)) for k in range(plan.repeats)]
+                for asked, stage in zip(plan.asked, stages, strict=True)
+            ]
+        groups = [[task.result() for task in group] for group in running]
+        # Written while the policy learns from them; `kept` waits for it.
+        self._keeping = asyncio.create_task(self._keep([trace for group in groups for trace in group]))
+        _refuse_if_nothing_ran(groups)
+        return groups
+
+    async def kept(self) -> None:
+        """Wait until the rollouts of the last play are in the store; raises StorageError."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            await keeping
+
+    async def _orchestrator(self, catalog: Catalog, *, greedy: bool) -> Orchestrator:
+        if catalog.hash not in self._orchestrators:
+            made = await self.world.conduct(self.policy, catalog, self.sandbox)
+            if self.saved is not None:
+                made = replace(made, toolbox=self.saved.over(made.toolbox))
+            if len(self._orchestrators) > 256:
+                self._orchestrators.clear()
+            self._orchestrators[catalog.hash] = made
+            await self.world.store.save_catalog(catalog)
+        made = self._orchestrators[catalog.hash]
+        return replace(made, policy=replace(made.policy, temperature=0.0)) if greedy else made
+
+    async def _one(
+        self, plan: Plan, orchestrator: Orchestrator, asked: Asked, k: int, gate: asyncio.Semaphore
+    ) -> Trace:
+        options = Options(
+            trace_id=uuid.uuid4().hex,
+            seed=Random(f"{plan.seed} {asked.number} {k}").getrandbits(31),
+            group=f"{plan.group}{hashlib.sha256(asked.task.id.encode()).hexdigest()[:16]}",
+            job=self.account,
+        )
+        async with gate:
+            if not orchestrator.catalog.simulated:
+                return await self._recorded(orchestrator, asked.task, options)
+            trace = await _unrecorded(orchestrator, asked.task, options)
+        return await self._judged(trace)
+
+    async def _recorded(self, orchestrator: Orchestrator, task: Task, options: Options) -> Trace:
+        """Keep a rollout that costs real money while it runs, so that nothing paid is lost."""
+        trace = None
+        async with aclosing(self.world.rollout(orchestrator, task, options)) as rollout:
+            async for _, latest in rollout:
+                trace = latest
+        assert trace is not None, "a rollout has at least its first event"
+        known = len(trace.labels)
+        trace = await self._judged(trace)
+        for label in trace.labels[known:]:
+            await self.world.store.add_label(trace.id, label)
+        return trace
+
+    async def _judged(self, trace: Trace) -> Trace:
+        if any(label.call_id is None for label in trace.labels):
+            return trace
+        try:
+            label = exact(trace) or await verdict(trace, self.world.sandbox)
+        except (BackendError, BudgetError):
+            # A judge that fails leaves the trace without a verdict, and the group goes on without it.
+            return trace
+        if label is not None:
+            trace.labels.append(label)
+        return trace
+
+    async def _keep(self, traces: Sequence[Trace]) -> None:
+        simulated = [trace for trace in traces if trace.simulated or not trace.charges]
+        await self.world.store.insert(simulated)
+
+
+async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) -> Trace:
+    trace = None
+    async with aclosing(orchestrator.run(task, options)) as events:
+        async for event in events:
+            if isinstance(event, RolloutStarted):
+                trace = Trace.start(event)
+            elif trace is not None:
+                trace.apply(event)
+    assert trace is not None, "a rollout has at least its first event"
+    return trace
+
+
+def _refuse_if_nothing_ran(groups: Sequence[Sequence[Trace]]) -> None:
+    traces = [trace for group in groups for trace in group]
+    if traces and all(not trace.turns and trace.error for trace in traces):
+        raise TrainingError(f"No rollout could begin. {traces[0].error}")

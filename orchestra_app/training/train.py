@@ -1,0 +1,45 @@
+"""Runs a training job: capped, stoppable, and after a crash on from its last checkpoint."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from orchestra_app.core.errors import OrchestraError, TrainingError
+from orchestra_app.orchestrator.stop import Stop
+from orchestra_app.training.course import Course, Told
+from orchestra_app.training.definition import Definition
+from orchestra_app.training.progress import Finished, append
+from orchestra_app.training.rollouts import World
+
+
+async def train(
+    world: World, definition: Definition, folder: Path, *, stop: Stop | None = None
+) -> AsyncGenerator[Told]:
+    """Yield the progress of a job, kept in `folder` with its checkpoints, from the latest of these on.
+
+    Setting `stop` ends it with a checkpoint; closing the generator ends it without one. What goes wrong on
+    the way is the last event, and the checkpoints stay. Raises ConfigError, BackendError or TrainingError
+    where the job cannot begin; the file of events then ends with it. Consume it with `aclosing`.
+    """
+    _make(folder)
+    try:
+        course = await Course.open(world, definition, folder, stop or Stop())
+    except OrchestraError as error:
+        append(folder, Finished(status="failed", step=0, reason=str(error)))
+        raise
+    try:
+        async with aclosing(course.go_on()) as events:
+            async for event in events:
+                append(folder, event)
+                yield event
+    finally:
+        await course.close()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} cannot be made ({error.strerror}): name another folder, or allow writing there."
+        ) from error

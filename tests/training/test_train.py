@@ -1,0 +1,242 @@
+"""A training job: it improves, it goes on where it was killed, and it spends nothing that it may not."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from orchestra_app import Settings, Workspace
+from orchestra_app.core.errors import ConfigError, TrainingError
+from orchestra_app.core.task import Preference
+from orchestra_app.orchestrator.stop import Stop
+from orchestra_app.storage.outcomes import Wanted
+from orchestra_app.training import checkpoint
+from orchestra_app.training.definition import (
+    Definition,
+    TraceChoice,
+    explained,
+    from_toml,
+    load_definition,
+    to_toml,
+)
+from orchestra_app.training.progress import Evaluated, Finished, Saved, Started, Stepped, read
+from orchestra_app.training.survey import survey
+from orchestra_app.training.train import train
+from tests.training.tiny_policy import follow
+
+HERE = Path(__file__).parent
+
+
+def quick(base: Path, **fields) -> Definition:
+    known = {"base": str(base), "groups": 4, "group_size": 4, "steps": 3, "learning_rate": 5e-3, "warmup": 0}
+    return Definition(**{**known, **fields})
+
+
+@pytest.fixture
+async def labelled(world: Workspace, base: Path, tmp_path: Path) -> Workspace:
+    """A world in which the tiny policy has made some labelled groups."""
+    await follow(world, quick(base, steps=2, groups=8, learning_rate=1e-9), tmp_path / "maker")
+    return world
+
+
+def kill_after(step: int, home: Path, folder: Path) -> None:
+    """Train in a process of its own, which is killed after a step."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.training.tiny_policy", str(home), str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parents[1],
+    )
+    assert child.stdout is not None
+    with child.stdout:
+        for line in child.stdout:
+            if line.split() == ["stepped", str(step)]:
+                os.kill(child.pid, signal.SIGKILL)
+                break
+    child.wait()
+
+
+async def test_fresh_groups_make_the_policy_better(world, base, tmp_path):
+    wish = Preference(weights={"gpt-5-mini": 1.0})
+    definition = quick(
+        base, preference=wish, question_limit=8, groups=8, group_size=8, steps=14, learning_rate=3e-3
+    )
+    events = await follow(world, definition, tmp_path / "job")
+    assert isinstance(events[0], Started) and isinstance(events[-1], Finished)
+    assert events[-1].status == "done", events[-1].reason
+    steps = [event.rollouts for event in events if isinstance(event, Stepped)]
+    for figure in ("reward", "adherence"):
+        values = [getattr(step, figure) for step in steps]
+        assert sum(values[-4:]) / 4 > sum(values[:4]) / 4 + 0.05, values
+    stored = await world.store.outcomes(Wanted(group="train-job/"))
+    assert len(stored) == 14 * 64 and {each.verdict for each in stored} <= {"correct", "incorrect"}
+    assert events == read(tmp_path / "job")[0]
+
+
+async def test_learning_from_traces_calls_nothing_and_spends_nothing(labelled, base, tmp_path):
+    before = len(await labelled.store.outcomes(Wanted()))
+    events = await follow(labelled, quick(base, mode="traces", loss="cispo"), tmp_path / "job")
+    assert events[-1].status == "done", events[-1].reason
+    assert events[0].tally.samples > 0 and events[-1].spent == 0
+    assert len(await labelled.store.outcomes(Wanted())) == before
+    card = checkpoint.verify(Path(events[-1].checkpoint))
+    assert card.lineage.learned == events[0].tally and card.lineage.simulated == 1.0
+    assert card.catalog == labelled.catalog().ref and checkpoint.fits(card, labelled.catalog()) is None
+
+
+async def test_a_job_that_is_killed_ends_with_the_weights_of_one_that_was_not(labelled, base, tmp_path, home):
+    definition = quick(base, mode="traces", steps=40, checkpoint_every=3, learning_rate=1e-3)
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    killed.mkdir()
+    (killed / "job.toml").write_text(to_toml(definition))
+    await asyncio.to_thread(kill_after, 8, home, killed)
+    # It may have run on between its line and its end.
+    done = [event.step for event in read(killed)[0] if isinstance(event, Saved)][-1]
+    assert 6 <= done < 40
+    resumed = await follow(labelled, load_definition(killed / "job.toml"), killed)
+    assert resumed[0].done == done and resumed[-1].status == "done"
+    straight = await follow(labelled, definition, whole)
+    mine, other = (load_file(Path(e[-1].checkpoint) / "model.safetensors") for e in (resumed, straight))
+    assert all(torch.equal(mine[name], other[name]) for name in mine)
+
+
+async def test_a_stop_ends_with_a_checkpoint_and_the_job_goes_on_from_it(labelled, base, tmp_path):
+    stop = Stop()
+    events = []
+    async for event in train(labelled, quick(base, mode="traces", steps=6), tmp_path / "job", stop=stop):
+        events.append(event)
+        if isinstance(event, Stepped) and event.step == 2:
+            stop.set()
+    assert events[-1].status == "stopped" and "--resume" in events[-1].reason
+    events = await follow(labelled, quick(base, mode="traces", steps=6), tmp_path / "job")
+    assert events[0].done == 2 and events[-1].status == "done"
+
+
+async def test_the_best_and_the_latest_checkpoint_are_kept(world, base, tmp_path):
+    definition = quick(base, steps=4, evaluate_every=1, evaluate_count=6, checkpoint_every=1)
+    events = await follow(world, definition, tmp_path / "job")
+    best = [event.step for event in events if isinstance(event, Evaluated) and event.best][-1]
+    there = {path.name for path in checkpoint.all_of(tmp_path / "job")}
+    assert there == {f"step-{best:06d}", "step-000004"}
+    assert events[-1].checkpoint.endswith(f"step-{best:06d}")
+
+
+async def test_a_full_disk_in_mid_checkpoint_keeps_the_last_good_one(labelled, base, tmp_path):
+    job = tmp_path / "job"
+    await follow(labelled, quick(base, mode="traces", steps=1), job)
+
+    def full(draft: Path) -> None:
+        (draft / "model.safetensors").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    (good, card) = checkpoint.latest(job) or pytest.fail("there is a checkpoint")
+    with pytest.raises(TrainingError, match="No space left on device.*the checkpoints before it are whole"):
+        checkpoint.write(checkpoint.place(job, 2), card, full)
+    assert (checkpoint.latest(job) or (None,))[0] == good
+    assert [path.name for path in (job / "checkpoints").iterdir()] == ["step-000001"]
+
+
+async def test_a_damaged_checkpoint_is_named_and_an_earlier_one_taken(labelled, base, tmp_path):
+    job = tmp_path / "job"
+    await follow(labelled, quick(base, mode="traces", steps=1), job)
+    newer = checkpoint.place(job, 2)
+    shutil.copytree(checkpoint.place(job, 1), newer)
+    (newer / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match="damaged, model.safetensors has changed: copy it anew"):
+        checkpoint.verify(newer)
+    assert (checkpoint.latest(job) or (None,))[0] == checkpoint.place(job, 1)
+    with pytest.raises(TrainingError, match="model.safetensors has changed"):
+        await follow(labelled, quick(newer, mode="traces"), tmp_path / "other")
+
+
+async def test_a_checkpoint_is_out_of_place_under_tools_that_read_otherwise(labelled, base, tmp_path):
+    events = await follow(labelled, quick(base, mode="traces", steps=1), tmp_path / "job")
+    card = checkpoint.read_card(Path(events[-1].checkpoint))
+    catalog = labelled.catalog()
+    dearer = catalog.models["gpt-5"].model_copy(update={"price": catalog.models["gpt-5-mini"].price})
+    other = catalog.model_copy(update={"models": {**catalog.models, "gpt-5": dearer}})
+    assert "train it anew for this catalogue" in (checkpoint.fits(card, other) or "")
+
+
+async def test_nothing_to_learn_is_said_with_how_to_get_it(world, base, tmp_path):
+    with pytest.raises(TrainingError, match="no labelled group with spread.*no labelled trace.*--repeats"):
+        await follow(world, quick(base, mode="traces"), tmp_path / "job")
+    last = read(tmp_path / "job")[0][-1]
+    assert isinstance(last, Finished) and last.status == "failed"
+    found = await survey(world, quick(base, mode="traces"))
+    assert found.obstacle is not None and found.rollouts == 0 and found.cost == 0
+
+
+async def test_what_there_is_to_learn_is_told_before_anything_runs(labelled, base):
+    found = await survey(labelled, quick(base, mode="traces", traces=TraceChoice(groups=("train-maker/",))))
+    assert found.obstacle is None and found.tally.groups == 16
+    assert found.tally.benchmark == 64 and found.tally.learned_groups >= 1
+    fresh = await survey(labelled, quick(base, evaluate_every=2, evaluate_count=10))
+    assert fresh.rollouts == 3 * 16 + 3 * 10 and fresh.cost is not None and fresh.cost > 0
+
+
+async def test_real_experts_need_a_cap_and_to_be_asked_for(world, base, tmp_path):
+    with pytest.raises(TrainingError, match="set tools = 'live'"):
+        await follow(world, quick(base, catalog="live"), tmp_path / "a")
+    with pytest.raises(TrainingError, match="set cap"):
+        await follow(world, quick(base, catalog="live", tools="live"), tmp_path / "b")
+
+
+async def test_a_cap_is_kept_and_ends_the_job(world, base, tmp_path):
+    events = await follow(world, quick(base, cap=0.15, steps=50), tmp_path / "job")
+    assert events[-1].status == "capped" and "raise cap" in events[-1].reason
+    assert events[-1].spent <= 0.15 and events[-1].checkpoint
+
+
+async def test_saved_results_are_taken_instead_of_calling_again(labelled, base, tmp_path):
+    events = await follow(labelled, quick(base, tools="replay", steps=1, groups=8), tmp_path / "job")
+    (step,) = [event for event in events if isinstance(event, Stepped)]
+    assert step.rollouts.replayed > 0
+
+
+def test_a_definition_is_a_file_and_comes_back_the_same(tmp_path):
+    made = Definition(
+        name="night-1",
+        budget_cost=None,
+        cap=3.5,
+        mode="traces",
+        traces=TraceChoice(groups=("sweep-1/",)),
+        rank=8,
+    )
+    (tmp_path / "job.toml").write_text(to_toml(made))
+    assert load_definition(tmp_path / "job.toml") == made
+    assert from_toml(to_toml(Definition())) == Definition()
+    assert all(explained().values())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = 'a'\nsteps = 0", "line 2: `steps`"),
+        ("learning = 1", "line 1: `learning`: there is no such setting"),
+        ("[preference.weights]\ngpt-5 = 2", "line 2: `preference.weights.gpt-5`"),
+        ("cap = -1", "line 1: `cap`"),
+        ("cap = ", "is not TOML"),
+        ("questions = 'rehearsal:heldout'\nevaluate_every = 1", "name others"),
+    ],
+)
+def test_a_bad_definition_is_refused_with_line_and_key(text, said):
+    with pytest.raises(ConfigError, match=said):
+        from_toml(text, "job.toml")
+
+
+async def test_one_seed_gives_the_same_job(home, base, tmp_path):
+    found = []
+    for name in ("a", "b"):
+        world = await Workspace.open(Settings(home=home / name))
+        events = await follow(world, quick(base, steps=2), tmp_path / name)
+        found.append([event.rollouts for event in events if isinstance(event, Stepped)])
+        await world.aclose()
+    assert found[0] == found[1]
