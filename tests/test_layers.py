@@ -23,8 +23,8 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {
-    "torch": ("training/", "backends/local.py"),
-    "transformers": ("training/", "backends/local.py"),
+    "torch": ("training/", "backends/local/"),
+    "transformers": ("training/", "backends/local/"),
     "gradio": ("ui/",),
     "plotly": ("ui/charts.py",),
 }
@@ -75,7 +75,7 @@ def test_imports_go_down_only():
         ("backends/openai.py", "from . import base", False),
         ("backends/openai.py", "from ..core import usage", False),
         ("backends/openai.py", "import torch.nn", True),
-        ("backends/local.py", "import torch.nn", False),
+        ("backends/local/loading.py", "import torch.nn", False),
         ("tools/search.py", "from orchestra_app import workspace", True),
         ("tools/search.py", "import orchestra_app", True),
         ("tools/search.py", "from orchestra_app.backends.base import State", False),

@@ -60,7 +60,14 @@ async def ask(
         fields = {"preference": preference, "budget": budget, "source": "cli"}
         task = workspace.task(options.question(question), name, **fields)
         orchestrator = await workspace.orchestrator(name, policy)
-        trace = await _watched(workspace, orchestrator, task, seed=seed, live=not as_json)
+        return await watched(workspace, orchestrator, task, Options(seed=seed), as_json=as_json)
+
+
+async def watched(
+    workspace: Workspace, orchestrator: Orchestrator, task: Task, chosen: Options, *, as_json: bool
+) -> int:
+    """Run the task to its end, show it as it was asked for, and return the exit code."""
+    trace = await _run(workspace, orchestrator, task, chosen, live=not as_json)
     if as_json:
         print_json(trace.export())
     else:
@@ -68,11 +75,10 @@ async def ask(
     return CODES.get(trace.status, FAILED)
 
 
-async def _watched(
-    workspace: Workspace, orchestrator: Orchestrator, task: Task, *, seed: int, live: bool
+async def _run(
+    workspace: Workspace, orchestrator: Orchestrator, task: Task, chosen: Options, *, live: bool
 ) -> Trace:
     """Run the task to its end, drawn as it goes where a person watches, and return the trace."""
-    chosen = Options(seed=seed)
     shown = Live(console=console, refresh_per_second=8) if live and console.is_terminal else nullcontext()
     trace = None
     with halting(chosen.stop), shown as drawing:

@@ -12,7 +12,7 @@ from orchestra_app.core.task import Budget
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.orchestrator.ledger import CallPurse, RunPurse
 from orchestra_app.scoring.judge import Judge
-from orchestra_app.scoring.verdict import gold_of, verdict
+from orchestra_app.scoring.verdict import gold_of, is_new, judged, verdict
 from orchestra_app.workspace import Workspace
 
 SAID = {True: "correct", False: "incorrect", None: "unsure"}
@@ -75,24 +75,16 @@ async def _verdict(
     workspace: Workspace, trace: Trace, asked: Judge | None, run: RunPurse, *, gold: str | None
 ) -> Label | None:
     purse = CallPurse(run)
-    judge = None if asked is None or _judged(trace, asked, gold) else asked
+    judge = None if asked is None or judged(trace, asked.name, gold or gold_of(trace)) else asked
     try:
         return await verdict(trace, workspace.sandbox, gold=gold, judge=judge, purse=purse)
     finally:
         purse.close()
 
 
-def _judged(trace: Trace, asked: Judge, gold: str | None) -> bool:
-    """Return whether this judge has said already how the answer compares with the same gold answer."""
-    wanted = gold or gold_of(trace)
-    mine = [label for label in trace.labels if label.source == "judge" and label.by == asked.name]
-    return any(label.gold == wanted and label.correct is not None for label in mine)
-
-
 async def _kept(workspace: Workspace, trace: Trace, label: Label) -> str:
     """Keep a label that says anything new, and return what a person reads about it."""
-    same = {"at", "charge"}
-    if not any(label.model_dump(exclude=same) == each.model_dump(exclude=same) for each in trace.labels):
+    if is_new(trace, label):
         await workspace.store.add_label(trace.id, label)
     return f"{SAID[label.correct]} ({label.by}: {label.note})"
 

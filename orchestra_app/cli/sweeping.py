@@ -17,21 +17,20 @@ from orchestra_app.cli.frontier_view import draw_report
 from orchestra_app.cli.signals import halting
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.task import Budget, Preference
-from orchestra_app.frontier import definition, questions
+from orchestra_app.frontier import definition
 from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.forecast import FINISHED, learn
 from orchestra_app.frontier.gather import labelled, sweep_rows, sweep_subject
-from orchestra_app.frontier.outlook import Outlook, look_ahead
+from orchestra_app.frontier.outlook import Outlook, is_much, look_ahead
 from orchestra_app.frontier.presets import NEUTRAL_PRESET, preset
 from orchestra_app.frontier.report import Report, export, report
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, prepare, sweep
+from orchestra_app.orchestrator import questions
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.workspace import Workspace
 
-CONFIRM_USD, CONFIRM_RUNS = 1.0, 5_000
-"""Real money, or runs, above which it is asked before a sweep starts."""
 LEARNED = 5_000
 """Saved traces that a forecast is learned from at most, the newest ones."""
 EVERY = 0.5
@@ -181,8 +180,7 @@ def _agree(made: Sweep, outlook: Outlook, told: Telling) -> None:
         markup=False,
         soft_wrap=True,
     )
-    much = outlook.runs > CONFIRM_RUNS or (not made.simulated and outlook.most > CONFIRM_USD)
-    if told.yes or outlook.runs == 0 or not (much or not outlook.known):
+    if told.yes or not is_much(made, outlook):
         return
     if not sys.stdin.isatty():
         raise ConfigError("That is much, and nobody can be asked here; add --yes to start it.")

@@ -35,6 +35,8 @@ class RolloutStarted(Value):
     """In UTC."""
     parent: str | None = None
     """The trace that this one was forked from."""
+    reused: int = Field(default=0, ge=0)
+    """How many of the first turns were taken over from the parent, where they were paid."""
     group: str | None = None
     """The group of traces that this one is compared with."""
     owner: str = "local"

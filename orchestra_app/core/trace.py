@@ -39,7 +39,11 @@ class Turn(Value):
 
 
 class Label(Value):
-    """One verdict on a trace, or on one of its calls, with its source."""
+    """One verdict on a trace, or with `call_id` a mark on one of its calls, with its source.
+
+    Of a mark, `correct` True means that the call was useful, None that it was wasteful (not wrong, but the
+    trace would have done without it), False that it was wrong. A mark never counts as the trace's verdict.
+    """
 
     source: Literal["human", "judge", "benchmark"]
     correct: bool | None = None
@@ -80,6 +84,8 @@ class Trace(BaseModel):
     seconds: float = 0.0
     """Seconds from the start to the latest event."""
     parent: str | None = None
+    reused: int = 0
+    """How many of the first turns were taken over from the parent, where they were paid."""
     group: str | None = None
     owner: str = "local"
     consent: bool = False

@@ -64,9 +64,10 @@ def training_row(trace: Trace, catalog: Catalog) -> Row | str:
         return "the chat protocol, which the reference does not run"
     if not gold:
         return "no gold answer"
-    if not trace.turns:
+    own = trace.turns[trace.reused :]
+    if not own:
         return "no turn"
-    first = trace.turns[0]
+    first = own[0]
     aliases = {alias: slider for offer in first.offered for alias, slider in offer.choices.items()}
     models = {alias: found[1].model for alias in aliases if (found := catalog.choice(alias))}
     if len(models) < len(aliases) or any(catalog.models[name].price is None for name in models.values()):
@@ -119,7 +120,7 @@ def chat_rows(trace: Trace, catalog: Catalog) -> list[Row]:
         calls = turn.reply.calls
         formed = all(call.id in ran and isinstance(call.arguments, dict) for call in calls)
         speaks = calls or (trace.protocol == "chat" and turn.reply.text and index == len(trace.turns) - 1)
-        if turn.forced or not formed or not speaks:
+        if index < trace.reused or turn.forced or not formed or not speaks:
             continue
         reply = {
             "role": "assistant",

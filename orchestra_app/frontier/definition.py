@@ -17,7 +17,7 @@ from orchestra_app.core.events import CatalogRef
 from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.value import Value
 from orchestra_app.frontier.presets import NEUTRAL_PRESET
-from orchestra_app.frontier.questions import Question, digest
+from orchestra_app.orchestrator.questions import Question, digest
 
 ALWAYS = ("do-nothing", "cheapest", "random", "rules", "best-expert", "best-pipeline")
 """Baselines that every sweep runs, so that its policies are never seen without them."""
@@ -34,6 +34,11 @@ class Setting(Value):
     """How the sliders are called."""
     preference: Preference = Preference()
     budget: Budget = Budget()
+
+    @property
+    def wish(self) -> str:
+        """A short id of the sliders and the budget."""
+        return digest(f"{self.preference.model_dump_json()}{self.budget.model_dump_json()}")
 
 
 class Sweep(Value):
@@ -103,8 +108,7 @@ class Run:
     @property
     def group(self) -> str:
         """The traces of one task: the same question, sliders and budget, under several policies."""
-        wish = f"{self.setting.preference.model_dump_json()}{self.setting.budget.model_dump_json()}"
-        return f"{self.sweep.group}{digest(self.question.id)}-{digest(wish)}"
+        return f"{self.sweep.group}{digest(self.question.id)}-{self.setting.wish}"
 
     def trace_id(self, attempt: int) -> str:
         """Return the id that the trace of this run has, the same in every process.

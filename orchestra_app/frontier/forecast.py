@@ -72,17 +72,24 @@ class Forecaster:
     """Finished traces by policy."""
     means: dict[str, float]
     """USD per run by policy."""
+    paces: dict[str, float]
+    """Seconds per run by policy."""
 
     def forecast(self, policy: str, question: str, preference: Preference, budget: Budget) -> Forecast | str:
-        """Return the forecast for a question, or a sentence that says why there is none."""
+        """Return the forecast for a question, or a sentence that says why there is none.
+
+        An empty question counts as one of the usual length.
+        """
         count = self.counts.get(policy, 0)
         if policy not in self.models:
             return (
                 f"No forecast yet: {count} finished run{'s' * (count != 1)} of {policy} with this catalogue "
                 f"{'is' if count == 1 else 'are'} saved, and {FEWEST} are needed."
             )
-        features = _features(question, preference, budget)[None]
-        (middle_cost, middle_seconds), (high_cost, high_seconds) = self.models[policy].quantiles(features)[0]
+        model, features = self.models[policy], _features(question, preference, budget)
+        if not question:
+            features[0] = model.centre[0]
+        (middle_cost, middle_seconds), (high_cost, high_seconds) = model.quantiles(features[None])[0]
         most = math.inf if budget.cost is None else budget.cost
         return Forecast(
             cost=(min(float(middle_cost), most), min(float(high_cost), most)),
@@ -112,7 +119,11 @@ def learn(outcomes: Iterable[Outcome]) -> Forecaster:
         policy: math.fsum(outcome.cost for outcome in found) / len(found)
         for policy, found in by_policy.items()
     }
-    return Forecaster(models, coverage, counts, means)
+    paces = {
+        policy: math.fsum(outcome.seconds for outcome in found) / len(found)
+        for policy, found in by_policy.items()
+    }
+    return Forecaster(models, coverage, counts, means, paces)
 
 
 def _features(question: str, preference: Preference, budget: Budget) -> Array:

@@ -1,12 +1,14 @@
 """Gathers the runs of a report from the store: a sweep's, or all that are labelled so far."""
 
+import asyncio
+from dataclasses import dataclass
 from typing import Literal
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier.definition import Run, Sweep
 from orchestra_app.frontier.report import Report, Subject, report
-from orchestra_app.frontier.rows import Row
+from orchestra_app.frontier.rows import Row, row_of
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import World, finished_row, judge
 from orchestra_app.storage.outcomes import BATCH, Outcome, Wanted
@@ -40,6 +42,16 @@ def sweep_subject(sweep: Sweep, catalog: Catalog) -> Subject:
 By = Literal["policy", "setting"]
 MOST_LABELLED = 20_000
 """Labelled traces that are compared at most, the newest ones."""
+MOST_READ = 2_000
+"""The newest of them are read whole, for their tools, their adherence and the dates of their prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The runs of a report."""
+
+    rows: list[Row]
+    subject: Subject
 
 
 async def labelled(
@@ -49,15 +61,32 @@ async def labelled(
 
     by: whether all sliders and budgets of a policy are taken together. owner: only this visitor's traces.
     """
+    found = await labelled_runs(store, catalog, by=by, owner=owner)
+    return await asyncio.to_thread(report, found.rows, found.subject) if found else None
+
+
+async def labelled_runs(
+    store: Store, catalog: Catalog, *, by: By = "policy", owner: str | None = None
+) -> Gathered | None:
+    """Return the runs of `labelled`; simulated and real ones of a catalogue's name are never together."""
     wanted = Wanted(catalog=catalog.name, owner=owner, verdicts=("correct", "incorrect"), limit=MOST_LABELLED)
     outcomes = await store.outcomes(wanted)
+    # Nothing was charged where there is no cost, so only the catalogue tells what such a run was.
+    outcomes = [each for each in outcomes if not each.cost or each.simulated == catalog.simulated]
     if not outcomes:
         return None
+    whole = await store.traces([outcome.id for outcome in outcomes[:MOST_READ]])
     named = {outcome.id: _setting(outcome, by) for outcome in outcomes}
-    rows = [_light(outcome, named[outcome.id]) for outcome in outcomes]
+    rows = [
+        row_of(
+            whole[each.id], setting=named[each.id], question=each.task.question, simulated=catalog.simulated
+        )
+        if each.id in whole
+        else _light(each, named[each.id], catalog)
+        for each in outcomes
+    ]
     policies = {named[outcome.id]: outcome.policy for outcome in outcomes}
-    title = "labelled traces so far"
-    return report(rows, Subject(title, catalog, dict(sorted(policies.items()))))
+    return Gathered(rows, Subject("labelled traces so far", catalog, dict(sorted(policies.items()))))
 
 
 def _setting(outcome: Outcome, by: By) -> str:
@@ -80,7 +109,7 @@ def _sliders(preference: Preference) -> str:
     return " ".join([*said, *(f"{name} {value:g}" for name, value in changed.items())])
 
 
-def _light(outcome: Outcome, setting: str) -> Row:
+def _light(outcome: Outcome, setting: str, catalog: Catalog) -> Row:
     return Row(
         trace_id=outcome.id,
         setting=setting,
@@ -90,5 +119,5 @@ def _light(outcome: Outcome, setting: str) -> Row:
         cost=outcome.cost,
         seconds=outcome.seconds,
         tools={},
-        simulated=outcome.simulated,
+        simulated=catalog.simulated,
     )

@@ -18,6 +18,12 @@ MARGIN = 1.25
 """By how much runs may cost more than the saved ones did."""
 SLACK = 1.2
 """By how much the cap that is proposed lies above the most that is expected."""
+SIMULATED_SECONDS = 0.02
+"""Seconds of real time that a simulated run takes; they do not run side by side."""
+
+
+CONFIRM_USD, CONFIRM_RUNS = 1.0, 5_000
+"""Real money, or runs, above which it is asked before a sweep starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,20 @@ class Outlook:
     """False where a price is unknown, so that the figures are too low."""
     cap: float
     """USD that are proposed as the sweep's cap."""
+    seconds: float
+    """Seconds of real time that the runs should take together."""
+
+
+def is_much(sweep: Sweep, outlook: Outlook) -> bool:
+    """Return whether a person is asked before what is left of a sweep starts."""
+    much = outlook.runs > CONFIRM_RUNS or (not sweep.simulated and outlook.most > CONFIRM_USD)
+    return outlook.runs > 0 and (much or not outlook.known)
 
 
 async def look_ahead(sweep: Sweep, left: list[Run], learned: Forecaster, routes: Routes) -> Outlook:
     """Return what the runs that are left will cost, from saved runs of a policy or else from its routes."""
     counts = Counter(run.setting.name for run in left)
-    likely = most = dearest = 0.0
+    likely = most = dearest = seconds = 0.0
     known = True
     for setting in sweep.settings:
         if not counts[setting.name]:
@@ -49,39 +63,43 @@ async def look_ahead(sweep: Sweep, left: list[Run], learned: Forecaster, routes:
             continue
         likely += each[0] * counts[setting.name]
         most += each[1] * counts[setting.name]
+        seconds += each[2] * counts[setting.name]
         limit = setting.budget.cost
         dearest = max(dearest, 2 * each[1] if limit is None else limit)
     # Each run waits until its whole budget fits, so the last ones need that much room.
     cap = _rounded(most * SLACK + sweep.concurrency * dearest)
-    return Outlook(sum(counts.values()), likely, most, known, cap)
+    total = sum(counts.values())
+    seconds = total * SIMULATED_SECONDS if sweep.simulated else seconds / sweep.concurrency
+    return Outlook(total, likely, most, known, cap, seconds)
 
 
 async def _per_run(
     setting: Setting, sweep: Sweep, learned: Forecaster, routes: Routes
-) -> tuple[float, float] | None:
-    """Return the likely USD of one run and the most; None where a price is unknown."""
+) -> tuple[float, float, float] | None:
+    """Return the likely USD of one run, the most, and its seconds; None where a price is unknown."""
     limit = setting.budget.cost
     if setting.policy == "do-nothing":
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     if learned.counts.get(setting.policy, 0) >= FEWEST:
         mean = learned.means[setting.policy]
-        figures = (mean, mean * MARGIN)
+        figures, seconds = (mean, mean * MARGIN), learned.paces[setting.policy]
     else:
         questions = sweep.questions[:: max(1, len(sweep.questions) // TRIED)][:TRIED]
         found = [await routes(question.text, setting.preference) for question in questions]
         known = [pair for pair in found if pair is not None]
         if not known:
             return None
-        cheapest = sum(pair[0].cost for pair in known) / len(known)
-        dearest = sum(pair[1].cost for pair in known) / len(known)
-        figures = (
-            (cheapest, cheapest * MARGIN) if setting.policy == "cheapest" else _between(cheapest, dearest)
-        )
-    return figures if limit is None else (min(figures[0], limit), min(figures[1], limit))
+        (cheapest, quick), (dearest, slow) = (_mean([pair[end] for pair in known]) for end in (0, 1))
+        one_answer = setting.policy == "cheapest"
+        figures = (cheapest, cheapest * MARGIN) if one_answer else ((cheapest + dearest) / 2, dearest)
+        seconds = quick if one_answer else (quick + slow) / 2
+    likely, most = figures if limit is None else (min(figures[0], limit), min(figures[1], limit))
+    return likely, most, seconds
 
 
-def _between(cheapest: float, dearest: float) -> tuple[float, float]:
-    return (cheapest + dearest) / 2, dearest
+def _mean(routes: list[Route]) -> tuple[float, float]:
+    count = len(routes)
+    return sum(route.cost for route in routes) / count, sum(route.seconds for route in routes) / count
 
 
 def _rounded(amount: float) -> float:

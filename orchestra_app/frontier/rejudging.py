@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from orchestra_app.core.catalog import Catalog, ToolSpec
 from orchestra_app.core.message import Offer, ToolCall
@@ -25,7 +26,9 @@ class Break:
     """USD spent before."""
     seconds: float
     """Seconds after the start."""
-    sentence: str
+    limit: Literal["cost", "seconds", "turns"] = "turns"
+    """Which limit of the budget it met."""
+    sentence: str = ""
 
 
 def first_break(trace: Trace, budget: Budget, costs: Sequence[float] | None = None) -> Break | None:
@@ -38,18 +41,19 @@ def first_break(trace: Trace, budget: Budget, costs: Sequence[float] | None = No
     """
     spent: list[float] = []
     for turn, call_id, charge in _steps(trace):
-        at = Break(turn, call_id, charge.who if charge else "", math.fsum(spent), _began(trace, turn), "")
+        at = Break(turn, call_id, charge.who if charge else "", math.fsum(spent), _began(trace, turn))
         if turn > budget.turns:
             return _said(at, f"turn {turn} is one more than the {budget.turns} allowed")
         if charge is None:
             continue
         cost = charge.cost if costs is None else costs[len(spent)]
         ends = charge.at + charge.usage.seconds
-        at = Break(turn, call_id, charge.who, math.fsum(spent), charge.at, "")
+        at = Break(turn, call_id, charge.who, math.fsum(spent), charge.at, "cost")
         if budget.cost is not None and math.fsum([*spent, cost]) > budget.cost:
             left = max(0.0, budget.cost - at.spent)
             return _said(at, f"{charge.who} cost ${cost:.6f} and ${left:.6f} were left")
         if budget.seconds is not None and ends > budget.seconds:
+            at = replace(at, limit="seconds")
             return _said(at, f"{charge.who} was done after {ends:.1f} s of {budget.seconds:g} s")
         spent.append(cost)
     return None
@@ -57,7 +61,7 @@ def first_break(trace: Trace, budget: Budget, costs: Sequence[float] | None = No
 
 def _said(at: Break, why: str) -> Break:
     sentence = f"In turn {at.turn} at the latest it would have left its way: {why}."
-    return Break(at.turn, at.call_id, at.who, at.spent, at.seconds, sentence)
+    return replace(at, sentence=sentence)
 
 
 def _began(trace: Trace, turn: int) -> float:

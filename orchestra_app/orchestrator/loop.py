@@ -10,6 +10,7 @@ from orchestra_app.core.events import Event
 from orchestra_app.core.task import Task
 from orchestra_app.core.text import EstimatedTokens, TokenCounter
 from orchestra_app.orchestrator.accounts import Account
+from orchestra_app.orchestrator.fork import Fork
 from orchestra_app.orchestrator.ledger import Ledger
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.rollout import Rollout
@@ -26,6 +27,8 @@ class Options:
     owner: str = "local"
     consent: bool = False
     group: str | None = None
+    fork: Fork | None = None
+    """The trace that this run goes on from, and the turn from which it does."""
     job: Account | None = None
     """A cap that this run shares with others."""
     stop: Stop = field(default_factory=Stop)
@@ -49,11 +52,17 @@ class Orchestrator:
         """Yield the events of one rollout; the last is always a `RolloutFinished`.
 
         Failures of backends, tools and budgets are part of the events. Closing the generator cancels what is
-        in flight and settles it.
+        in flight and settles it. Raises ConfigError before the first event for a fork that cannot be.
         """
-        rollout = Rollout(self, task, options or Options())
+        options = options or Options()
+        if options.fork:
+            options.fork.check(self.catalog, self.policy)
+        rollout = Rollout(self, task, options)
         yield rollout.started
         try:
+            for event in rollout.taken_over():
+                rollout.trace.apply(event)
+                yield event
             while rollout.trace.status == "running":
                 async with aclosing(rollout.turn()) as events:
                     async for event in events:

@@ -1,7 +1,7 @@
 """One run on its way: turn by turn, with its purse and the trace so far."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,9 +44,14 @@ class Rollout:
         self.policy = orchestrator.policy
         self.options = options
         self.task = task
-        simulated = orchestrator.catalog.simulated
+        fork = options.fork
         self.purse = orchestrator.ledger.open(
-            task.budget, owner=options.owner, simulated=simulated, job=options.job
+            task.budget,
+            owner=options.owner,
+            simulated=orchestrator.catalog.simulated,
+            job=options.job,
+            spent=fork.cost if fork else 0.0,
+            seconds=fork.seconds if fork else 0.0,
         )
         self.purse.on_reserved = options.on_reserved
         self.started = RolloutStarted(
@@ -60,12 +65,21 @@ class Rollout:
             started_at=datetime.now(UTC),
             owner=options.owner,
             consent=options.consent,
-            group=options.group,
+            parent=fork.trace.id if fork else None,
+            reused=len(fork.turns) if fork else 0,
+            group=options.group or (fork.group(task) if fork else None),
         )
         self.trace = Trace.start(self.started)
         self._useless = 0
         self._forced = 0
         self._under_way: list[tuple[ToolCall | None, CallPurse]] = []
+
+    def taken_over(self) -> Iterator[Event]:
+        """Yield the events of turns of another trace, and the end where they leave nothing of the budget."""
+        if fork := self.options.fork:
+            yield from fork.events()
+            if excess := fork.excess(self.task.budget):
+                yield self._finished("exhausted", error=excess)
 
     async def turn(self) -> AsyncGenerator[Event]:
         """Yield the events of the next turn, the last of the run included; raises Stopped."""

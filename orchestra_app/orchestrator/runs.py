@@ -26,6 +26,8 @@ class Run:
     owner: str
     speed: float | None
     """Simulated seconds that are played in one real second; None: as fast as it goes."""
+    since: float = 0.0
+    """Seconds after its start at which it begins here: what it took over is played at once."""
     stop: Stop = field(default_factory=Stop)
     trace: Trace | None = None
     text: str = ""
@@ -75,7 +77,7 @@ class Run:
 
     async def pace(self, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
         """Pass events on at the speed of the run."""
-        at = 0.0
+        at = self.since
         async with aclosing(events):
             async for event in events:
                 now = getattr(event, "at", 0.0)

@@ -1,7 +1,8 @@
 """How far people agree who gave a verdict on the same traces, beyond what chance would give."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,6 +22,20 @@ class Agreement:
     """Share of pairs that agree; None without pairs."""
     kappa: float | None
     """Cohen's κ; None without pairs, or where every verdict was the same, which chance would give too."""
+    chance: float | None = None
+    """Share of pairs that chance alone would make agree; None without pairs."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of κ; None where κ is.
+
+        Wilson's interval of the observed share, put into κ with the share of chance taken as known: unlike
+        Cohen's own it keeps a width where all of a few pairs agree.
+        """
+        if self.kappa is None or self.observed is None or self.chance is None:
+            return None
+        low, high = wilson(self.observed, self.pairs)
+        return (max(-1.0, (low - self.chance) / (1 - self.chance)), (high - self.chance) / (1 - self.chance))
 
 
 def agreement(pairs: Iterable[Pair]) -> Agreement:
@@ -40,12 +55,25 @@ def agreement(pairs: Iterable[Pair]) -> Agreement:
     # In whole numbers, so that complete agreement is exactly 1.
     chance = sum(firsts[verdict] * seconds[verdict] for verdict in firsts)
     rest = total * total - chance
-    return Agreement(total, same / total, (same * total - chance) / rest if rest else None)
+    kappa = (same * total - chance) / rest if rest else None
+    return Agreement(total, same / total, kappa, chance / (total * total))
+
+
+def wilson(share: float, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `total` cases (Wilson 1927)."""
+    centre = share + z * z / (2 * total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def people(trace: Trace) -> list[Pair]:
     """Return the verdicts of every two people who labelled the trace, the latest of each, by their names."""
-    latest = {label.by: label.correct for label in _whole(trace, "human")}
+    return between({label.by: label.correct for label in _whole(trace, "human")})
+
+
+def between(latest: Mapping[str, Verdict]) -> list[Pair]:
+    """Return the verdicts of every two people, each pair in the order of their names."""
     return list(combinations([latest[name] for name in sorted(latest)], 2))
 
 

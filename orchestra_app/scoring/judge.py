@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestra_app.backends.base import Backend, Request, State
+from orchestra_app.backends.base import Backend, Request, State, input_bound
 from orchestra_app.backends.reading import split_reasoning
 from orchestra_app.core.catalog import Catalog, Model
 from orchestra_app.core.errors import BackendError
@@ -78,6 +78,11 @@ class Judge:
             return self._label(None, f"The judge gave no verdict: {error}", gold, noting.charges)
         said = read(reply)
         return self._label(said.correct, note(said), gold, noting.charges)
+
+    def most(self, task: Task, answer: str, gold: str) -> Usage:
+        """Return the worst case of one question to the judge."""
+        request = self._request(task, answer, gold)
+        return Usage(input_tokens=input_bound(request), output_tokens=request.max_output)
 
     def _request(self, task: Task, answer: str, gold: str) -> Request:
         return Request(

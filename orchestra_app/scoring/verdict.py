@@ -22,6 +22,14 @@ def gold_of(trace: Trace) -> str | None:
     return next((gold for gold in (*said[-1:], trace.task.answer, *others[-1:]) if gold), None)
 
 
+def exact(trace: Trace) -> Label | None:
+    """Return the label of a rehearsal question, whose answers have one writing; None for any other trace."""
+    gold = trace.task.answer
+    if gold is None or not trace.task.source.startswith("rehearsal:"):
+        return None
+    return _benchmark(trace.answer is not None and matches(trace.answer, gold), gold, MATCH)
+
+
 async def verdict(
     trace: Trace,
     sandbox: Sandbox | None = None,
@@ -49,6 +57,18 @@ async def verdict(
     if judge is None or purse is None:
         return None
     return await judge.label(trace.task, trace.answer, gold, purse)
+
+
+def judged(trace: Trace, name: str, gold: str | None) -> bool:
+    """Return whether a judge has said already how the answer compares with this gold answer."""
+    mine = [label for label in trace.labels if label.source == "judge" and label.by == name]
+    return any(label.gold == gold and label.correct is not None for label in mine)
+
+
+def is_new(trace: Trace, label: Label) -> bool:
+    """Return whether a label says what no label of the trace says already, whenever and at whatever cost."""
+    same = {"at", "charge"}
+    return all(label.model_dump(exclude=same) != each.model_dump(exclude=same) for each in trace.labels)
 
 
 def _benchmark(correct: bool, gold: str, note: str) -> Label:

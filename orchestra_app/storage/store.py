@@ -1,7 +1,7 @@
 """The store: everything that is kept, behind one value that the whole house shares."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -13,18 +13,21 @@ from orchestra_app.core.errors import StorageError
 from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.core.vote import Vote
-from orchestra_app.storage import accounts, inserting, jobs, labels, reaping, votes
+from orchestra_app.storage import accounts, inserting, jobs, labels, queueing, reaping, votes
 from orchestra_app.storage.database import Database
 from orchestra_app.storage.inserting import Inserted
+from orchestra_app.storage.kin import Kin, find_kin
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.outcomes import Outcome, Wanted, list_outcomes, read_traces
 from orchestra_app.storage.queries import (
     Facets,
     Filter,
+    Sort,
     Summary,
     count_facets,
     count_traces,
     find_ids,
+    find_owner,
     list_traces,
 )
 from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
@@ -79,9 +82,11 @@ class Store:
         """Return what came of many runs, without their turns, the newest first."""
         return await asyncio.to_thread(self._read, list_outcomes, wanted)
 
-    async def list(self, wanted: Filter = ALL, *, page: int = 1, size: int = 50) -> tuple[Summary, ...]:
-        """Return one page of traces without their turns, the newest first; pages count from 1."""
-        return await asyncio.to_thread(self._list, wanted, page, size)
+    async def list(
+        self, wanted: Filter = ALL, *, page: int = 1, size: int = 50, sort: Sort = "newest"
+    ) -> tuple[Summary, ...]:
+        """Return one page of traces without their turns, of equals the newest first; pages count from 1."""
+        return await asyncio.to_thread(self._list, wanted, page, size, sort)
 
     async def ids(self, wanted: Filter = ALL) -> tuple[str, ...]:
         """Return the ids of all traces that are wanted, the oldest first."""
@@ -94,6 +99,10 @@ class Store:
         """
         return await asyncio.to_thread(self._insert, traces)
 
+    async def owner(self, trace_id: str) -> str | None:
+        """Return whose trace it is; None where there is none of this id."""
+        return await asyncio.to_thread(self._read, find_owner, trace_id)
+
     async def count(self, wanted: Filter = ALL) -> int:
         """Return how many traces are wanted."""
         return await asyncio.to_thread(self._read, count_traces, wanted)
@@ -101,6 +110,10 @@ class Store:
     async def facets(self, wanted: Filter = ALL) -> Facets:
         """Return the values that a list can be filtered by, with how many traces have each."""
         return await asyncio.to_thread(self._read, count_facets, wanted)
+
+    async def kin(self, trace_id: str, owner: str | None) -> Kin:
+        """Return the trace that one was forked from, its forks, and others of its question; see `find_kin`."""
+        return await asyncio.to_thread(self._read, find_kin, trace_id, owner)
 
     async def delete(self, trace_id: str, owner: str) -> bool:
         """Delete a finished trace of `owner` with its turns and labels; return whether it was there."""
@@ -154,6 +167,28 @@ class Store:
         """Forget a checkpoint, without its files; return whether it was there."""
         return await asyncio.to_thread(self._write, jobs.remove_checkpoint, checkpoint_id)
 
+    async def next_waiting(
+        self, scope: queueing.Scope, passed: Collection[str] = ()
+    ) -> queueing.Waiting | None:
+        """Return the oldest trace that waits for a person's verdict, but none of `passed`."""
+        return await asyncio.to_thread(self._read, queueing.next_waiting, scope, passed)
+
+    async def labelling(self, scope: queueing.Scope) -> queueing.Progress:
+        """Return how far people have labelled a scope."""
+        return await asyncio.to_thread(self._read, queueing.measure, scope)
+
+    async def labelling_choices(self, scope: queueing.Scope) -> queueing.Choices:
+        """Return what a scope can be narrowed to."""
+        return await asyncio.to_thread(self._read, queueing.find_choices, scope)
+
+    async def labelled_by_many(self, scope: queueing.Scope) -> tuple[Mapping[str, bool | None], ...]:
+        """Return the latest verdict of each person, by name, for traces that more than one has labelled."""
+        return await asyncio.to_thread(self._read, queueing.find_shared, scope)
+
+    async def may_label(self, scope: queueing.Scope, trace_id: str) -> bool:
+        """Return whether a trace is one of those that the scope's person may label."""
+        return await asyncio.to_thread(self._read, queueing.may_label, scope, trace_id)
+
     async def save_catalog(self, catalog: Catalog) -> None:
         """Keep the snapshot that traces name by its hash; one that is there already stays."""
         if catalog.hash not in self._snapshots:
@@ -202,9 +237,9 @@ class Store:
         with self._database.write() as connection:
             return change(connection, *arguments)
 
-    def _list(self, wanted: Filter, page: int, size: int) -> tuple[Summary, ...]:
+    def _list(self, wanted: Filter, page: int, size: int, sort: Sort) -> tuple[Summary, ...]:
         with self._database.read() as connection:
-            return list_traces(connection, wanted, page=page, size=size)
+            return list_traces(connection, wanted, page=page, size=size, sort=sort)
 
     def _get(self, trace_id: str, owner: str | None) -> Trace | None:
         try:

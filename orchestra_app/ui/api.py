@@ -1,5 +1,6 @@
-"""The public API: `ask`, `trace`, `traces` and `label`, by the rules and caps of the page."""
+"""The public API: `ask`, `trace`, `traces`, `label` and `frontier`, by the rules and caps of the page."""
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -7,9 +8,12 @@ import gradio as gr
 from gradio.events import api
 
 from orchestra_app.core.errors import OrchestraError
+from orchestra_app.frontier.report import export, report
 from orchestra_app.orchestrator.runs import Run
-from orchestra_app.ui.asking import Desk, begin, find, judge
-from orchestra_app.ui.pages.traces import wanted
+from orchestra_app.ui.asking import Desk, begin, find, judge, look
+from orchestra_app.ui.labels import Details
+from orchestra_app.ui.links import SORTS, clean, wanted
+from orchestra_app.ui.sweeping import LABELLED, gathered
 from orchestra_app.ui.visitor import Visitor, new_token
 from orchestra_app.ui.wish import Wish
 
@@ -58,9 +62,9 @@ def wire_api(desk: Desk) -> None:
             raise gr.Error(str(error), print_exception=False) from None
 
     async def trace(request: gr.Request, id: str, visitor: str = "") -> dict[str, Any]:
-        """Return one of the visitor's traces."""
+        """Return one of the visitor's traces, to an admin anybody's."""
         try:
-            return (await find(desk, desk.door.visitor(request, visitor), id)).export()
+            return (await look(desk, desk.door.visitor(request, visitor), id)).export()
         except OrchestraError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -77,16 +81,43 @@ def wire_api(desk: Desk) -> None:
         page: int = 1,
         size: int = 50,
         visitor: str = "",
+        seconds_from: float | None = None,
+        seconds_to: float | None = None,
+        since: str = "",
+        until: str = "",
+        source: str = "",
+        group: str = "",
+        parent: str = "",
+        who: str = "",
+        sort: str = "newest",
     ) -> list[dict[str, Any]]:
-        """Return one page of the visitor's traces without their turns, the newest first."""
-        owner = desk.door.visitor(request, visitor).owner
+        """Return one page of the visitor's traces, for an admin everybody's, without their turns."""
+        caller = desk.door.visitor(request, visitor)
         if not (
             isinstance(size, int) and 1 <= size <= LONGEST and isinstance(page, int) and 1 <= page <= 10**6
         ):
             raise gr.Error(f"Give a page from 1 and a size from 1 to {LONGEST}.", print_exception=False)
-        values = (text, catalog, policy, status, verdict, tool, cost_from, cost_to)
+        filters = {
+            "text": text,
+            "catalog": catalog,
+            "policy": policy,
+            "status": status,
+            "verdict": verdict,
+            "tool": tool,
+            "cost_from": cost_from,
+            "cost_to": cost_to,
+            "seconds_from": seconds_from,
+            "seconds_to": seconds_to,
+            "since": since,
+            "until": until,
+            "source": source,
+            "group": group,
+            "parent": parent,
+            "who": who,
+        }
+        filter_, order = wanted(clean(filters), caller), sort if sort in SORTS else SORTS[0]
         try:
-            found = await desk.workspace.store.list(wanted(values, owner), page=page, size=size)
+            found = await desk.workspace.store.list(filter_, page=page, size=size, sort=order)
         except OrchestraError as error:
             raise gr.Error(str(error), print_exception=False) from None
         return [_plain(summary) for summary in found]
@@ -97,12 +128,25 @@ def wire_api(desk: Desk) -> None:
         """Keep a verdict (`correct`, `incorrect` or `unsure`) on a trace of the visitor and return it."""
         who = desk.door.visitor(request, visitor)
         try:
-            await judge(desk, who, id, verdict, gold)
+            await judge(desk, who, id, verdict, Details(gold=gold))
             return (await find(desk, who, id)).export()
         except OrchestraError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    for endpoint in (ask, trace, traces, label):
+    async def frontier(
+        request: gr.Request, sweep: str = "", catalog: str = "", visitor: str = ""
+    ) -> dict[str, Any]:
+        """Return the frontier of one of the visitor's sweeps, or of their labelled traces; nothing is run."""
+        who = desk.door.visitor(request, visitor)
+        try:
+            runs = await gathered(desk, who, sweep or LABELLED, catalog)
+        except OrchestraError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        if runs is None:
+            raise gr.Error("There is no judged run to compare yet.", print_exception=False)
+        return export(await asyncio.to_thread(report, runs.rows, runs.subject))
+
+    for endpoint in (ask, trace, traces, label, frontier):
         api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
 
 

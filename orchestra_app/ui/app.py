@@ -20,6 +20,10 @@ from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.pages.ask import ask_page
 from orchestra_app.ui.pages.ask_events import wire_ask
 from orchestra_app.ui.pages.catalog import catalog_page, wire_catalog
+from orchestra_app.ui.pages.frontier import frontier_page
+from orchestra_app.ui.pages.frontier_events import wire_frontier
+from orchestra_app.ui.pages.queue import queue_page
+from orchestra_app.ui.pages.queue_events import wire_queue
 from orchestra_app.ui.pages.traces import traces_page
 from orchestra_app.ui.pages.traces_events import wire_traces
 from orchestra_app.ui.secret import browser_secret
@@ -46,12 +50,22 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         with gr.Tabs(selected="ask", elem_id="tabs") as tabs:
             with gr.Tab(label("ask"), id="ask"):
                 asking = ask_page(browser, names)
-            with gr.Tab(label("traces"), id="traces") as traces_tab:
-                kept = traces_page(browser)
+            with (
+                gr.Tab(label("traces"), id="traces") as traces_tab,
+                gr.Tabs(selected="find", elem_id="trace-tabs"),
+            ):
+                with gr.Tab(label("queue_find"), id="find"):
+                    kept = traces_page(browser)
+                with gr.Tab(label("queue_label"), id="label") as label_tab:
+                    waiting = queue_page(browser)
+            with gr.Tab(label("frontier"), id="frontier") as frontier_tab:
+                compared = frontier_page(browser, names)
             with gr.Tab(label("catalog"), id="catalog") as catalog_tab:
                 shown = catalog_page(browser, names)
         wire_ask(blocks, desk, asking)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
+        wire_queue(desk, waiting, tab=label_tab)
+        wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_catalog(desk, shown, tab=catalog_tab)
         wire_api(desk)
     return blocks.queue(max_size=64, default_concurrency_limit=None)

@@ -1,17 +1,19 @@
 """What the page and the API do alike: begin a run, find a trace, keep and take back a verdict."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.core.trace import Label, Trace
+from orchestra_app.core.trace import Trace
+from orchestra_app.orchestrator.fork import Fork
 from orchestra_app.orchestrator.loop import Options
 from orchestra_app.orchestrator.runs import Run
+from orchestra_app.ui.forecasts import Forecasts
+from orchestra_app.ui.labels import Details, whole
+from orchestra_app.ui.sweeps import Sweeps
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish, problems
@@ -23,8 +25,6 @@ MOST_RUNS_OF_ALL = 64
 """Runs that all visitors together may have under way."""
 PLAYED = 20.0
 """Simulated seconds that the page plays in one."""
-MAX_GOLD = 20_000
-VERDICTS: Mapping[str, bool | None] = {"correct": True, "incorrect": False, "unsure": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class Desk:
     door: Door
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a run is begun, so that the limits count those that are just starting."""
+    judging: set[str] = field(default_factory=set)
+    """Owners who wait for a judge's verdict."""
+    forecasts: Forecasts = field(init=False)
+    sweeps: Sweeps = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "forecasts", Forecasts(self.workspace.store))
+        object.__setattr__(self, "sweeps", Sweeps(self.workspace))
+        self.workspace.at_close.append(self.sweeps.aclose)
 
 
 async def begin(
@@ -45,17 +54,24 @@ async def begin(
     catalog: str | None = None,
     policy: str | None = None,
     played: bool = True,
+    fork: Fork | None = None,
 ) -> Run:
     """Start a run; raises ConfigError with one sentence, before anything is spent, where that cannot be.
 
-    played: True where a simulated run is shown at `PLAYED`, not at once.
+    played: True where a simulated run is shown at `PLAYED`, not at once. fork: the visitor's own trace that
+    it goes on from; its question is asked, whatever the wish says.
     """
     async with desk.starting:
-        return await _begun(desk, visitor, wish, (catalog, policy), played)
+        return await _begun(desk, visitor, wish, (catalog, policy), played, fork)
 
 
 async def _begun(
-    desk: Desk, visitor: Visitor, wish: Wish, names: tuple[str | None, str | None], played: bool
+    desk: Desk,
+    visitor: Visitor,
+    wish: Wish,
+    names: tuple[str | None, str | None],
+    played: bool,
+    fork: Fork | None,
 ) -> Run:
     workspace, texts, (catalog, policy) = desk.workspace, TEXTS[visitor.language], names
     known = workspace.catalog(catalog)
@@ -68,47 +84,43 @@ async def _begun(
     if workspace.runs.active(visitor.owner) >= MOST_RUNS:
         raise ConfigError(texts["too_many"].format(number=MOST_RUNS))
     try:
-        task = workspace.task(
-            wish.question, catalog, preference=wish.preference, budget=wish.budget, source="page"
-        )
+        if fork:
+            task = fork.task(wish.preference, wish.budget)
+        else:
+            fields = {"preference": wish.preference, "budget": wish.budget, "source": "page"}
+            task = workspace.task(wish.question, catalog, **fields)
     except ValidationError:
         raise ConfigError(texts["odd_question"]) from None
-    options = Options(owner=visitor.owner, seed=int(wish.seed))
+    options = Options(owner=visitor.owner, seed=int(wish.seed), fork=fork)
     speed = PLAYED if played and known.simulated else None
     return await workspace.begin(task, catalog=catalog, policy=policy, options=options, speed=speed)
 
 
 async def find(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
     """Return a visitor's trace, live or kept; raises ConfigError for any other."""
+    return await _found(desk, visitor, trace_id, visitor.owner)
+
+
+async def look(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
+    """Return a trace that the visitor may look at, an admin at everybody's; raises ConfigError for others."""
+    return await _found(desk, visitor, trace_id, visitor.sees)
+
+
+async def _found(desk: Desk, visitor: Visitor, trace_id: Any, owner: str | None) -> Trace:
     if isinstance(trace_id, str) and 0 < len(trace_id) <= 64:
-        run = desk.workspace.runs.get(trace_id, visitor.owner)
+        run = desk.workspace.runs.get(trace_id, owner)
         if run and run.trace and not run.done:
             return run.trace
-        kept = await desk.workspace.store.get(trace_id, owner=visitor.owner)
+        kept = await desk.workspace.store.get(trace_id, owner=owner)
         if kept:
             return kept
     raise ConfigError(TEXTS[visitor.language]["no_trace"].format(id=str(trace_id)[:64]))
 
 
-async def judge(desk: Desk, visitor: Visitor, trace_id: Any, verdict: str, gold: Any = None) -> int:
+async def judge(desk: Desk, visitor: Visitor, trace_id: Any, verdict: Any, details: Details) -> int:
     """Keep a visitor's verdict on their own trace and return the label's id; raises ConfigError."""
-    texts = TEXTS[visitor.language]
     trace = await find(desk, visitor, trace_id)
-    if verdict not in VERDICTS:
-        raise ConfigError(texts["no_such"].format(field=texts["verdict"]))
-    said = gold.strip() if isinstance(gold, str) else ""
-    if len(said) > MAX_GOLD:
-        raise ConfigError(texts["long_gold"].format(limit=f"{MAX_GOLD:,}"))
-    try:
-        label = Label(
-            source="human",
-            correct=VERDICTS[verdict],
-            gold=said or None,
-            by=visitor.owner,
-            at=datetime.now(UTC),
-        )
-    except ValidationError:
-        raise ConfigError(texts["odd_question"]) from None
+    label = whole(visitor.owner, verdict, details, TEXTS[visitor.language])
     return await desk.workspace.store.add_label(trace.id, label)
 
 

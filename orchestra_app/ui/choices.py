@@ -10,6 +10,7 @@ from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.rehearsal.questions import QuestionKind, questions
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.forecasts import forecast_line
 from orchestra_app.ui.markup import dollars, seconds, tag
 from orchestra_app.ui.wish import Wish, problems
 from orchestra_app.workspace import PolicyEntry
@@ -75,6 +76,27 @@ async def route(desk: Desk, wish: Wish, catalog: str, texts: Mapping[str, str]) 
         texts["route_capped"].format(budget=dollars(limit)) if limit is not None and limit < high.cost else ""
     )
     return tag("p", " · ".join(part for part in (said, capped) if part), class_="route")
+
+
+async def forecast(
+    desk: Desk, wish: Wish, names: tuple[str, Any], texts: Mapping[str, str], *, learn: bool = False
+) -> list[Markup]:
+    """Return the line that says what a question will cost and take, or why nobody knows; at once.
+
+    names: the catalogue and the policy. learn: True where it may wait until the first forecast is learned.
+    None yet, or a form that cannot be sent: no line.
+    """
+    catalog, policy = desk.workspace.catalog(names[0]), names[1]
+    wrong = [problem for problem in problems(wish, catalog) if problem.where not in ("question", "seed")]
+    if wrong or not isinstance(policy, str) or not policy:
+        return []
+    known = desk.forecasts.known(catalog.hash)
+    if known is None and learn:
+        known = await desk.forecasts.learned(catalog.hash)
+    if known is None:
+        return []
+    found = known.forecast(policy, _short(wish.question).strip(), wish.preference, wish.budget)
+    return [forecast_line(found, policy, known.counts.get(policy, 0), texts)]
 
 
 def _short(question: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.runs import Run
-from orchestra_app.ui.asking import Desk, find
+from orchestra_app.ui.asking import Desk, look
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.transcript import transcript
 from orchestra_app.ui.view import View
@@ -34,19 +34,19 @@ class Watching:
 async def follow(
     desk: Desk, visitor: Visitor, run_id: str, view: View
 ) -> AsyncGenerator[tuple[dict[Any, Any], bool]]:
-    """Yield what `view` shows of a visitor's run after each change, and whether that is the last.
+    """Yield what `view` shows of a run after each change, and whether that is the last.
 
     A page may miss an update that the next one overtakes, so each shows everything.
-    Raises OrchestraError where the visitor has no such trace or it could not be kept.
+    Raises OrchestraError where the visitor may not look at it or it could not be kept.
     """
-    run = desk.workspace.runs.get(run_id, visitor.owner)
+    run = desk.workspace.runs.get(run_id, visitor.sees)
     if run is not None and not run.done:
         async with aclosing(_live(desk, visitor, run, view)) as shown:
             async for values in shown:
                 yield values, False
         if run.error:
             raise OrchestraError(run.error)
-    trace = await find(desk, visitor, run_id)
+    trace = await look(desk, visitor, run_id)
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
     yield view.kept_trace(trace, TEXTS[visitor.language], catalog), True
 
@@ -77,4 +77,4 @@ def _now(run: Run, trace: Trace) -> float:
     """Return the seconds since the start; a played run's clock is that of its latest event."""
     if run.speed is not None:
         return trace.seconds
-    return max(trace.seconds, (datetime.now(UTC) - trace.started_at).total_seconds())
+    return max(trace.seconds, run.since + (datetime.now(UTC) - trace.started_at).total_seconds())

@@ -1,7 +1,21 @@
 () => {
-  const typing = node => node && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
+  const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
   const seen = node => node && node.offsetParent !== null && !node.disabled;
-  const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure' };
+  const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure', s: 'skip', u: 'undo' };
+  const views = ['', 'trace-', 'queue-'];
+
+  // What a key stands for: a rating with Shift, a mark on the call that has the focus, a verdict, skip or undo.
+  const meant = event => {
+    const digit = event.shiftKey && /^Digit([1-5])$/.exec(event.code);
+    if (digit) {
+      const groups = views.map(view => document.querySelector(`#${view}rating`)).filter(seen);
+      return groups[0]?.querySelectorAll('input[type=radio]')[digit[1] - 1];
+    }
+    const key = event.key.toLowerCase();
+    const mark = event.target.closest?.('[data-keys]')?.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    const name = verdicts[key];
+    return mark || (name && views.map(view => document.querySelector(`#${view}${/^\d$/.test(key) ? 'verdict-' : ''}${name}`)).find(seen));
+  };
 
   document.addEventListener('keydown', event => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && event.target.closest('#question')) {
@@ -10,7 +24,7 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
-    const button = [...document.querySelectorAll(`#verdict-${verdicts[event.key]}, #trace-verdict-${verdicts[event.key]}`)].find(seen);
+    const button = meant(event);
     if (!button) return;
     event.preventDefault();
     button.click();

@@ -8,10 +8,11 @@ from types import ModuleType
 import gradio as gr
 from gradio.i18n import I18nData
 
+from orchestra_app.ui import texts_finding, texts_frontier, texts_labels, texts_queue, texts_study
 from orchestra_app.ui.texts_en import ENGLISH
 from orchestra_app.ui.texts_zh import CHINESE
 
-PARTS: tuple[ModuleType, ...] = ()
+PARTS: tuple[ModuleType, ...] = (texts_finding, texts_frontier, texts_labels, texts_queue, texts_study)
 """Each has ENGLISH and CHINESE, with keys that begin with the part's name."""
 TEXTS = {
     "en": ENGLISH | {key: text for part in PARTS for key, text in part.ENGLISH.items()},

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.trace import Trace
+from orchestra_app.ui.details import DetailsForm, details
 from orchestra_app.ui.graph import score
 from orchestra_app.ui.live import score_view
 from orchestra_app.ui.markup import tag
@@ -32,6 +33,7 @@ class View:
     buttons: dict[str, gr.Button]
     gold: gr.Textbox
     kept: gr.HTML
+    details: DetailsForm
     bill: gr.HTML
     transcript: gr.HTML
 
@@ -39,7 +41,7 @@ class View:
     def outputs(self) -> list[Any]:
         """The components that `shown` gives values for."""
         shown = [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript]
-        return [*shown, self.gold, self.kept]
+        return [*shown, self.gold, self.kept, *self.details.outputs]
 
     def shown(
         self,
@@ -72,6 +74,7 @@ class View:
             self.transcript: parts(trace.id, title, *pieces),
             self.gold: "",
             self.kept: None,
+            **self.details.shown(trace, texts),
         }
 
     def kept_trace(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
@@ -94,6 +97,7 @@ def view(prefix: str = "") -> View:
         answer = sheet(**named("answer"))
         with gr.Column(visible=False, **named("verdict")) as verdict:
             buttons, gold, kept = _verdict(prefix)
+            form = details(prefix)
     live = score_view(elem_id=prefix + "live", elem_classes=["view-live"])
     return View(
         head=head,
@@ -103,6 +107,7 @@ def view(prefix: str = "") -> View:
         buttons=buttons,
         gold=gold,
         kept=kept,
+        details=form,
         bill=sheet(**named("bill")),
         transcript=sheet(**named("transcript")),
     )

@@ -19,10 +19,15 @@ class Visitor:
     """Somebody at the page or the API."""
 
     owner: str
-    """Whose traces they see."""
+    """Whose traces they make, label and delete."""
     admin: bool
     language: str
     """`en` or `zh`."""
+
+    @property
+    def sees(self) -> str | None:
+        """Whose traces they may look at; None: everybody's."""
+        return None if self.admin else self.owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 from orchestra_app import Settings, Workspace
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier.definition import Sweep, save, settings_of
-from orchestra_app.frontier.questions import from_rehearsal
 from orchestra_app.frontier.sweep import RunFinished, sweep
+from orchestra_app.orchestrator.questions import from_rehearsal
 
 KILLED = "0123456789ab"
 

@@ -19,10 +19,10 @@ from orchestra_app.core.events import RolloutStarted
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier.definition import ALWAYS, Sweep, load, runs, save, settings_of
 from orchestra_app.frontier.gather import labelled, sweep_rows, sweep_subject
-from orchestra_app.frontier.questions import Question
 from orchestra_app.frontier.report import records, report
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted, sweep
+from orchestra_app.orchestrator.questions import Question
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.storage.recorder import record

@@ -48,3 +48,19 @@ def test_the_latest_whole_label_of_each_person_counts():
     assert people(trace) == [(False, True)]
     assert judge_and_people(trace) == [(True, False)]
     assert people(made()) == [] and judge_and_people(made()) == []
+
+
+@given(pairs)
+def test_the_interval_holds_kappa_and_keeps_a_width_where_few_agree_completely(pairs):
+    found = agreement(pairs)
+    assert (found.interval is None) is (found.kappa is None)
+    if found.interval and found.kappa is not None:
+        low, high = found.interval
+        assert -1 <= low <= found.kappa + 1e-9 and found.kappa - 1e-9 <= high <= 1 + 1e-9
+        assert high - low > 0
+
+
+def test_more_pairs_narrow_the_interval():
+    few, many = (agreement([(True, True), (False, False), (True, False)] * times) for times in (2, 40))
+    assert few.interval and many.interval
+    assert many.interval[1] - many.interval[0] < few.interval[1] - few.interval[0]

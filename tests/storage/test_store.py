@@ -13,7 +13,7 @@ from orchestra_app.core.errors import StorageError
 from orchestra_app.core.events import CatalogRef, Event
 from orchestra_app.core.message import Offer
 from orchestra_app.core.trace import Label, Trace
-from orchestra_app.storage.queries import Filter
+from orchestra_app.storage.queries import Filter, Sort
 from orchestra_app.storage.store import Store
 
 
@@ -101,9 +101,17 @@ TRACES = {
     "dear": rollout("dear", cost=0.5, started={"policy": "gpt-5", "started_at": START + timedelta(days=2)}),
     "chat": rollout("chat", turns=1, started={"catalog": CatalogRef(name="live", hash="x"), "owner": "ann"}),
     "100%_x": rollout("100%_x", started={"started_at": START - timedelta(days=2)}),
+    "swept": rollout("swept", turns=9, started={"group": "sweep-1/q1-w1", "owner": "bob", "parent": "plain"}),
+    "forked": rollout(
+        "forked", turns=5, started={"group": "sweep-1/q2-w1", "owner": "bob", "parent": "x?[*"}
+    ),
+    "odd": rollout("odd", started={"group": "sweep-1/q1-w2[*?_%]", "owner": "cat\x00", "policy": "\x00"}),
 }
+OLD = {"plain", "dear", "chat", "100%_x"}
+"""Those whose owner is not one of the later ones."""
+LATER = {"swept", "forked", "odd"}
 WANTED = {
-    "everything": (Filter(), {"plain", "dear", "chat", "100%_x"}),
+    "everything": (Filter(), OLD | LATER),
     "text": (Filter(text="ORANMORE? (plain"), {"plain"}),
     "text in answer": (Filter(text="answer of dear"), {"dear"}),
     "wild cards are letters": (Filter(text="100%_"), {"100%_x"}),
@@ -112,17 +120,33 @@ WANTED = {
     "no character": (Filter(text="\x00"), set()),
     "catalog": (Filter(catalog="live"), {"chat"}),
     "policy": (Filter(policy="gpt-5"), {"dear"}),
-    "status": (Filter(status="answered"), {"plain", "dear", "chat", "100%_x"}),
+    "a policy that no database takes as it is": (Filter(policy="\x00"), {"odd"}),
+    "status": (Filter(status="answered"), OLD | LATER),
     "other status": (Filter(status="failed"), set()),
-    "tool": (Filter(tool="search"), {"plain", "dear", "100%_x"}),
+    "tool": (Filter(tool="search"), {"plain", "dear", "100%_x"} | LATER),
     "part of a tool": (Filter(tool="sea"), set()),
     "owner": (Filter(owner="ann"), {"chat"}),
     "cost from": (Filter(cost_from=0.1), {"dear"}),
-    "cost to": (Filter(cost_to=0.1), {"plain", "chat", "100%_x"}),
-    "since": (Filter(since=START), {"plain", "dear", "chat"}),
+    "cost to": (Filter(cost_to=0.1), (OLD | LATER) - {"dear"}),
+    "seconds from": (Filter(seconds_from=5), {"swept", "forked"}),
+    "seconds from and to": (Filter(seconds_from=1.5, seconds_to=5), (OLD | LATER) - {"chat", "swept"}),
+    "since": (Filter(since=START), {"plain", "dear", "chat"} | LATER),
     "until": (Filter(until=START), {"100%_x"}),
     "verdict": (Filter(verdict="correct"), {"plain"}),
+    "decided": (Filter(verdict="decided"), {"plain"}),
     "no verdict": (Filter(verdict="unlabelled", owner="local"), {"dear", "100%_x"}),
+    "source": (Filter(source="test"), OLD | LATER),
+    "other source": (Filter(source="page"), set()),
+    "parent": (Filter(parent="plain"), {"swept"}),
+    "another's parent": (Filter(parent="plain", owner="local"), set()),
+    "odd parent": (Filter(parent="x?[*"), {"forked"}),
+    "group": (Filter(group="sweep-1/q1-w1"), {"swept"}),
+    "group of a setting": (Filter(group="sweep-1/*-w1"), {"swept", "forked"}),
+    "group of a setting, of one owner": (Filter(group="sweep-1/*", owner="cat\x00"), {"odd"}),
+    "part of a group": (Filter(group="sweep-1/"), set()),
+    "only the first star is wild": (Filter(group="sweep-1/*[*?_%]"), {"odd"}),
+    "other wild cards are letters": (Filter(group="sweep_%/q1-w1*"), set()),
+    "any group": (Filter(group="*"), LATER),
 }
 
 
@@ -144,6 +168,31 @@ async def test_a_list_is_ordered_by_date_and_cut_into_pages(store: Store):
     assert pages == [whole[:3], whole[3:6], whole[6:], []]
 
 
+SORTED: dict[Sort, list[str]] = {
+    "newest": ["t3", "t2", "t1", "t0"],
+    "dearest": ["t1", "t2", "t3", "t0"],
+    "cheapest": ["t0", "t3", "t2", "t1"],
+    "slowest": ["t3", "t0", "t2", "t1"],
+}
+
+
+async def test_a_list_is_sorted_before_it_is_cut_into_pages(store: Store):
+    for number, (cost, turns) in enumerate(((0, 5), (0.9, 1), (0.25, 3), (0.1, 6))):
+        later = {"started_at": START + timedelta(hours=number)}
+        await save(store, rollout(f"t{number}", cost=cost, turns=turns, started=later))
+    for sort, names in SORTED.items():
+        for wanted in (Filter(), Filter(owner="local", text="Oranmore")):
+            pages = [await store.list(wanted, page=page, size=3, sort=sort) for page in (1, 2, 3)]
+            assert [[row.id for row in page] for page in pages] == [names[:3], names[3:], []], sort
+
+
+async def test_of_equal_costs_the_newest_is_first(store: Store):
+    for number in range(3):
+        await save(store, rollout(f"t{number}", started={"started_at": START + timedelta(hours=number)}))
+    for sort in ("dearest", "cheapest", "slowest"):
+        assert [row.id for row in await store.list(sort=sort)] == ["t2", "t1", "t0"]
+
+
 async def test_a_light_row_says_what_the_trace_says(store: Store):
     events = rollout("a", cost=0.1, started={"seed": 7, "group": "g", "parent": "p", "consent": True})
     trace = await save(store, events)
@@ -160,12 +209,26 @@ async def test_facets_count_every_value(store: Store):
     for events in TRACES.values():
         await save(store, events)
     facets = await store.facets()
-    assert facets.catalogs == {"live": 1, "rehearsal": 3}
-    assert facets.policies == {"gpt-5": 1, "rules": 3}
-    assert facets.statuses == {"answered": 4}
-    assert facets.verdicts == {"unlabelled": 4}
-    assert facets.tools == {"answer": 4, "search": 3}
-    assert (await store.facets(Filter(owner="ann"))).tools == {"answer": 1}
+    assert facets.catalogs == {"live": 1, "rehearsal": 6}
+    assert facets.policies == {"gpt-5": 1, "rules": 5, "\ufffd": 1}
+    assert facets.statuses == {"answered": 7}
+    assert facets.verdicts == {"unlabelled": 7}
+    assert facets.tools == {"answer": 7, "search": 6}
+    assert facets.owners == {"ann": 1, "bob": 2, "cat\ufffd": 1, "local": 3}
+    of_ann = await store.facets(Filter(owner="ann"))
+    assert (of_ann.tools, of_ann.owners) == ({"answer": 1}, {"ann": 1})
+    assert (await store.facets(Filter(owner="ann", catalog="rehearsal"))).policies == {}
+
+
+async def test_facets_follow_every_change(store: Store):
+    await save(store, rollout("a"))
+    await save(store, rollout("b", turns=1, started={"owner": "ann"}))
+    label = await store.add_label("a", Label(source="human", correct=True, at=START))
+    assert (await store.facets()).verdicts == {"correct": 1, "unlabelled": 1}
+    await store.remove_label(label)
+    await store.delete("b", "ann")
+    facets = await store.facets()
+    assert (facets.verdicts, facets.owners) == ({"unlabelled": 1}, {"local": 1})
 
 
 async def test_the_verdict_of_a_row_follows_the_labels(store: Store):

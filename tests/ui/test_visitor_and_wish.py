@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.ui.choices import unusable
 from orchestra_app.ui.pages.ask import FIELDS, validated, wished
-from orchestra_app.ui.pages.traces import wanted
 from orchestra_app.ui.presets import NAMES, position, preset
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import LOCAL, Door, language, loopback, new_token, token
@@ -209,11 +208,3 @@ def test_a_catalogue_is_unusable_only_where_no_answer_can_be_reached():
     assert (
         unusable(REHEARSAL, {name: why for name, why in everything.items() if name != "qwen-math-7b"}) is None
     )
-
-
-@given(st.tuples(*[ANYTHING] * 8))
-def test_forged_filters_still_show_only_ones_own(values: tuple[Any, ...]):
-    found = wanted(values, "visitor:me")
-    assert found.owner == "visitor:me"
-    for amount in (found.cost_from, found.cost_to):
-        assert amount is None or math.isfinite(amount)

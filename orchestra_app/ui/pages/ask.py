@@ -191,9 +191,17 @@ async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> d
     }
 
 
-async def line(desk: Desk, visitor: Visitor, wish: Wish, catalog: str) -> dict[str, Any] | None:
-    """Return the route line for a form as it stands."""
+async def line(
+    desk: Desk, visitor: Visitor, wish: Wish, catalog: str, policy: Any = None, *, learn: bool = False
+) -> dict[str, Any] | None:
+    """Return the route line for a form as it stands, with the forecast for a policy where one is named.
+
+    learn: True where it may wait until the forecast is learned.
+    """
+    texts = TEXTS[visitor.language]
     try:
-        return parts("route", await choices.route(desk, wish, catalog, TEXTS[visitor.language]))
+        route = await choices.route(desk, wish, catalog, texts)
+        known = await choices.forecast(desk, wish, (catalog, policy), texts, learn=learn)
+        return parts("route", route, *known)
     except OrchestraError:
         return None

@@ -26,7 +26,7 @@ from orchestra_app.ui.presets import NAMES, Preset, position, preset
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, new_token, token
-from orchestra_app.ui.wish import problems
+from orchestra_app.ui.wish import Wish, problems
 
 LINK = (
     "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
@@ -55,6 +55,11 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     async def refresh(request: gr.Request, name: str, stored: Any) -> dict[Any, Any]:
         return await refreshed(desk, page, visitor(request, stored), name)
 
+    async def foresee(request: gr.Request, name: str, policy: Any, *values: Any) -> dict[str, Any] | None:
+        usd, seconds, turns, stored = values
+        wish = Wish(budget_cost=usd, budget_seconds=seconds, budget_turns=turns)
+        return await line(desk, visitor(request, stored), wish, name, policy, learn=True)
+
     async def stop(request: gr.Request, run_id: str, stored: Any) -> None:
         if run := desk.workspace.runs.get(run_id, visitor(request, stored).owner):
             run.halt()
@@ -72,9 +77,12 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     arriving = [page.browser, page.current, page.question, page.settings.catalog, page.problem]
     blocks.load(arrive, [page.browser], arriving, **many).then(attach, here, shown, **many)
-    blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
+    learned = [page.settings.catalog, page.settings.policy, *page.settings.budget, page.browser]
+    arrived_menus = blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
+    arrived_menus.then(foresee, learned, page.route, **many)
     blocks.unload(leave)
-    page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
+    changed = page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
+    changed.then(foresee, learned, page.route, **many)
     page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
     page.stop.click(stop, here, None, **QUIET)
     page.view.live.skip(skip, here, None, **QUIET)
@@ -114,8 +122,8 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach:
         return validated(found, texts, len(values))
 
     async def estimate(request: gr.Request, *values: Any) -> dict[str, Any] | None:
-        wish, (catalog, _), stored = sent(values)
-        return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog)
+        wish, (catalog, policy), stored = sent(values)
+        return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog, policy)
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     begun = page.ask.click(
@@ -123,7 +131,8 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach:
     )
     begun.then(None, page.browser, None, js=LINK, **QUIET)
     begun.then(attach, [page.current, page.browser], [*page.view.outputs, page.stop, page.problem], **many)
-    moved = [*sliders.values(), chosen.vendors, chosen.soft, *chosen.budget, page.question]
+    moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]
+    moved += [chosen.policy, page.question]
     gr.on([each.change for each in moved], estimate, form, page.route, trigger_mode="always_last", **many)
     _wire_presets(desk, page, sliders)
 

@@ -38,54 +38,75 @@ class Settings:
         return [self.vendors, self.soft, self.cost, self.latency, *self.budget, self.seed]
 
 
-def settings(catalogs: list[tuple[str, str]]) -> Settings:
-    """Lay the column out; `catalogs` are titles and names, the default first."""
+def settings(catalogs: list[tuple[str, str]], *, prefix: str = "") -> Settings:
+    """Lay the column out; `catalogs` are titles and names, the default first.
+
+    prefix: stands before every element id, where the catalogue is given and its menu is not shown.
+    """
     usual = BALANCED
     catalog = gr.Dropdown(
         catalogs,
         value=catalogs[0][1],
         label=label("catalog_menu"),
-        elem_id="catalog",
+        elem_id=prefix + "catalog",
         filterable=False,
         interactive=True,
+        visible=not prefix,
     )
-    policy = gr.Dropdown([], label=label("policy_menu"), elem_id="policy", filterable=False, interactive=True)
-    with gr.Row(elem_classes=["segments"], elem_id="presets"):
+    policy = gr.Dropdown(
+        [], label=label("policy_menu"), elem_id=prefix + "policy", filterable=False, interactive=True
+    )
+    with gr.Row(elem_classes=["segments"], elem_id=prefix + "presets"):
         presets = {
-            name: gr.Button(label(name), size="sm", elem_id=f"preset-{name}", min_width=60) for name in NAMES
+            name: gr.Button(label(name), size="sm", elem_id=f"{prefix}preset-{name}", min_width=60)
+            for name in NAMES
         }
     _title("budget")
     with gr.Row(elem_classes=["budget"]):
         limits = (
             gr.Number(
-                usual.budget[0], label=label("budget_cost"), elem_id="budget-cost", step=0.01, **NUMBER
+                usual.budget[0],
+                label=label("budget_cost"),
+                elem_id=prefix + "budget-cost",
+                step=0.01,
+                **NUMBER,
             ),
             gr.Number(
-                usual.budget[1], label=label("budget_seconds"), elem_id="budget-seconds", step=10, **NUMBER
+                usual.budget[1],
+                label=label("budget_seconds"),
+                elem_id=prefix + "budget-seconds",
+                step=10,
+                **NUMBER,
             ),
-            gr.Number(usual.budget[2], label=label("budget_turns"), elem_id="budget-turns", step=1, **NUMBER),
+            gr.Number(
+                usual.budget[2],
+                label=label("budget_turns"),
+                elem_id=prefix + "budget-turns",
+                step=1,
+                **NUMBER,
+            ),
         )
     _title("matters")
     with gr.Group(elem_classes=["desk"]):
-        cost = _slider(label("cost"), usual.cost, elem_id="matters-cost")
-        latency = _slider(label("latency"), usual.latency, elem_id="matters-latency")
+        cost = _slider(label("cost"), usual.cost, elem_id=prefix + "matters-cost")
+        latency = _slider(label("latency"), usual.latency, elem_id=prefix + "matters-latency")
     _title("mixer", hint="mixer_hint")
-    mixer = gr.Column(elem_id="mixer")
+    mixer = gr.Column(elem_id=prefix + "mixer")
     vendors = gr.Dropdown(
         [],
         value=[],
         multiselect=True,
         label=label("vendors"),
-        elem_id="exclude-vendors",
+        elem_id=prefix + "exclude-vendors",
         filterable=False,
         interactive=True,
     )
-    soft = gr.Checkbox(False, label=label("soft"), elem_id="soft", container=False, interactive=True)
-    with gr.Accordion(label("advanced"), open=False, elem_id="advanced"):
+    soft = gr.Checkbox(False, label=label("soft"), elem_id=prefix + "soft", container=False, interactive=True)
+    with gr.Accordion(label("advanced"), open=False, elem_id=prefix + "advanced"):
         seed = gr.Number(
-            0, label=label("seed"), info=label("seed_info"), elem_id="seed", step=1, interactive=True
+            0, label=label("seed"), info=label("seed_info"), elem_id=prefix + "seed", step=1, interactive=True
         )
-    neutral = gr.Button(label("neutral"), size="sm", variant="secondary", elem_id="neutral")
+    neutral = gr.Button(label("neutral"), size="sm", variant="secondary", elem_id=prefix + "neutral")
     return Settings(
         catalog=catalog,
         policy=policy,
@@ -101,8 +122,18 @@ def settings(catalogs: list[tuple[str, str]]) -> Settings:
     )
 
 
-def mixer(catalog: Catalog, obstacles: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, gr.Slider]:
-    """Draw a slider for each tool, source and model of a catalogue and return them by name."""
+def mixer(
+    catalog: Catalog,
+    obstacles: Mapping[str, str],
+    texts: Mapping[str, str],
+    *,
+    prefix: str = "",
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, gr.Slider]:
+    """Draw a slider for each tool, source and model of a catalogue and return them by name.
+
+    prefix: stands before every element id. weights: where the sliders stand; neutral without.
+    """
     sliders = {}
     groups = {"mixer_tools": catalog.tools, "mixer_sources": catalog.sources, "mixer_models": catalog.models}
     for title, names in groups.items():
@@ -110,7 +141,11 @@ def mixer(catalog: Catalog, obstacles: Mapping[str, str], texts: Mapping[str, st
         with gr.Group(elem_classes=["desk"]):
             for name in catalog.sliders:
                 if name in names:
-                    sliders[name] = _channel(name, catalog, obstacles.get(name), texts)
+                    placed: dict[str, Any] = {"elem_id": f"{prefix}prefer-{name}"}
+                    # A key keeps what the person set while the mixer is drawn anew.
+                    placed |= {"key": f"{catalog.name}-{name}"} if weights is None else {}
+                    placed |= {"value": (weights or {}).get(name, NEUTRAL)}
+                    sliders[name] = _channel(name, catalog, obstacles.get(name), texts, **placed)
     return sliders
 
 
@@ -120,7 +155,9 @@ def vendors(catalog: Catalog) -> list[tuple[str, str]]:
     return [(vendor, f"vendor:{vendor}") for vendor in sorted({each for each in used if each})]
 
 
-def _channel(name: str, catalog: Catalog, obstacle: str | None, texts: Mapping[str, str]) -> gr.Slider:
+def _channel(
+    name: str, catalog: Catalog, obstacle: str | None, texts: Mapping[str, str], **placed: Any
+) -> gr.Slider:
     if name in catalog.tools:
         title, said = catalog.tools[name].title, None
     elif name in catalog.sources:
@@ -129,12 +166,10 @@ def _channel(name: str, catalog: Catalog, obstacle: str | None, texts: Mapping[s
         title, said = name, _short_price(catalog, name, texts)
     return _slider(
         title,
-        NEUTRAL,
         info=obstacle or said,
         interactive=obstacle is None,
-        elem_id=f"prefer-{name}",
         elem_classes=["unreachable"] if obstacle else [],
-        key=f"{catalog.name}-{name}",
+        **placed,
     )
 
 

@@ -1,18 +1,19 @@
 """The Traces page: kept traces, found by filters and opened in the same view as a live run."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
-from orchestra_app.core.events import Status
-from orchestra_app.storage.queries import Filter, Verdict
+from orchestra_app.storage.queries import Facets, Filter, Sort
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.links import clean, link, unread, wanted
 from orchestra_app.ui.listing import listing
 from orchestra_app.ui.markup import tag
+from orchestra_app.ui.pages.study import Study, study
+from orchestra_app.ui.pages.traces_filters import Filters, filters, marks
 from orchestra_app.ui.sheet import parts, sheet
 from orchestra_app.ui.texts import TEXTS, label
 from orchestra_app.ui.view import View, view
@@ -20,7 +21,6 @@ from orchestra_app.ui.visitor import Visitor
 
 PAGE = 25
 """Traces on one page of the list."""
-MENUS = ("catalog", "policy", "status", "verdict", "tool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,13 @@ class TracesPage:
     """The components of the page."""
 
     listed: gr.Column
-    text: gr.Textbox
-    menus: dict[str, gr.Dropdown]
-    costs: tuple[gr.Textbox, gr.Textbox]
-    clear: gr.Button
+    filters: Filters
     rows: gr.HTML
     counted: gr.HTML
     newer: gr.Button
     older: gr.Button
-    number: gr.State
-    """The page of the list, from 1."""
+    place: gr.State
+    """What the list shows: its cleaned filters, order and page number."""
     opened: gr.Column
     back: gr.Button
     delete: gr.Button
@@ -45,29 +42,48 @@ class TracesPage:
     confirm: gr.Button
     keep: gr.Button
     view: View
+    study: Study
     current: gr.State
     problem: gr.HTML
+    address: gr.HTML
+    """Shows nothing; its value has the `link` at which the page shows what it shows now."""
     browser: gr.BrowserState
 
     @property
-    def filters(self) -> list[Any]:
-        """The inputs of `wanted`, in its order."""
-        return [self.text, *self.menus.values(), *self.costs]
+    def inputs(self) -> list[Any]:
+        """The browser's secret, then the inputs of `asked`."""
+        return [self.browser, self.place, *self.filters.inputs]
+
+    def asked(self, place: Any, sent: Sequence[Any]) -> dict[str, Any]:
+        """Return the filters that the page sent, with the page number of the list that it shows."""
+        number = place.get("number") if isinstance(place, dict) else None
+        return self.filters.values(sent) | {"number": number}
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The components that `listed` gives values for."""
+        shown = [self.rows, self.counted, self.newer, self.older, self.place]
+        return [*shown, self.filters.marks, self.problem, self.address]
 
 
 def traces_page(browser: gr.BrowserState) -> TracesPage:
     """Lay the page out."""
     problem = sheet(elem_id="traces-problem")
     with gr.Column(elem_id="traces-list", elem_classes=["wide"]) as listed:
-        text, menus, costs, clear = _filters()
+        form = filters()
         rows = sheet(elem_id="traces")
         with gr.Row(elem_classes=["pager"]):
             counted = sheet(elem_id="traces-count")
             newer = gr.Button(
-                label("newer"), size="sm", scale=0, min_width=90, elem_id="newer", interactive=False
+                label("finding_previous"),
+                size="sm",
+                scale=0,
+                min_width=90,
+                elem_id="newer",
+                interactive=False,
             )
             older = gr.Button(
-                label("older"), size="sm", scale=0, min_width=90, elem_id="older", interactive=False
+                label("finding_next"), size="sm", scale=0, min_width=90, elem_id="older", interactive=False
             )
     with gr.Column(visible=False, elem_id="trace-open", elem_classes=["wide"]) as opened:
         with gr.Row(elem_classes=["trace-bar"]):
@@ -84,18 +100,17 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
                     elem_id="delete-yes",
                 )
                 keep = gr.Button(label("delete_no"), size="sm", scale=0, min_width=80, elem_id="delete-no")
+        family = sheet(elem_id="trace-family")
         shown = view("trace-")
+        studies = study(family)
     return TracesPage(
         listed=listed,
-        text=text,
-        menus=menus,
-        costs=costs,
-        clear=clear,
+        filters=form,
         rows=rows,
         counted=counted,
         newer=newer,
         older=older,
-        number=gr.State(1, time_to_live=86_400),
+        place=gr.State({}, time_to_live=86_400),
         opened=opened,
         back=back,
         delete=delete,
@@ -103,113 +118,70 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
         confirm=confirm,
         keep=keep,
         view=shown,
+        study=studies,
         current=gr.State("", time_to_live=86_400),
         problem=problem,
+        address=sheet(elem_id="traces-address"),
         browser=browser,
     )
-
-
-def _filters() -> tuple[gr.Textbox, dict[str, gr.Dropdown], tuple[gr.Textbox, gr.Textbox], gr.Button]:
-    with gr.Row(elem_classes=["filters"]):
-        text = gr.Textbox(
-            label=label("find"),
-            placeholder=label("find_placeholder"),
-            max_lines=1,
-            min_width=220,
-            elem_id="find",
-        )
-        menus = {
-            name: gr.Dropdown(
-                [(label("any"), "")],
-                value="",
-                label=label(f"filter_{name}"),
-                min_width=110,
-                elem_id=f"filter-{name}",
-                filterable=False,
-            )
-            for name in MENUS
-        }
-        costs = (
-            gr.Textbox(label=label("filter_from"), min_width=70, max_lines=1, elem_id="filter-from"),
-            gr.Textbox(label=label("filter_to"), min_width=70, max_lines=1, elem_id="filter-to"),
-        )
-        clear = gr.Button(label("clear"), size="sm", scale=0, min_width=100, elem_id="clear-filters")
-    return text, menus, costs, clear
 
 
 # The handlers: small functions of values.
 
 
-def wanted(values: tuple[Any, ...], owner: str) -> Filter:
-    """Return the filter that the form's values make; values that no menu offers count as any."""
-    text, catalog, policy, status, verdict, tool, low, high = values
-    return Filter(
-        text=text.strip()[:200] if isinstance(text, str) else "",
-        catalog=_name(catalog),
-        policy=_name(policy),
-        status=cast(Status, status) if status in get_args(Status) else None,
-        verdict=cast(Verdict, verdict) if verdict in get_args(Verdict) else None,
-        tool=_name(tool),
-        owner=owner,
-        cost_from=_amount(low),
-        cost_to=_amount(high),
-    )
-
-
-def _name(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) and value else None
-
-
-def _amount(value: Any) -> float | None:
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-async def listed(
-    desk: Desk, page: TracesPage, visitor: Visitor, values: tuple[Any, ...], number: Any
-) -> dict[Any, Any]:
-    """Return one page of the list."""
-    texts, store = TEXTS[visitor.language], desk.workspace.store
-    filter_ = wanted(values, visitor.owner)
-    number = number if isinstance(number, int) and 0 < number < 1_000_000 else 1
+async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return one page of the list for filters, `sort` and `number` as a form or a link has them."""
+    texts, store, fields = TEXTS[visitor.language], desk.workspace.store, clean(values)
+    filter_ = wanted(fields, visitor)
+    number = int(fields.pop("number", "1"))
     try:
         count = await store.count(filter_)
         number = max(1, min(number, -(-count // PAGE)))
-        found = await store.list(filter_, page=number, size=PAGE)
+        sort = cast(Sort, fields.get("sort", "newest"))
+        found = await store.list(filter_, page=number, size=PAGE, sort=sort)
     except OrchestraError as error:
         return {page.problem: parts("error", tag("p", str(error), class_="problem", role="alert"))}
     first = (number - 1) * PAGE + 1
     said = texts["list_page"].format(first=first, last=first + len(found) - 1, count=count) if found else ""
-    filtered = filter_ != Filter(owner=visitor.owner)
+    filtered = filter_ != Filter(owner=visitor.sees)
     return {
-        page.rows: parts("list", listing(found, texts, filtered=filtered)),
+        page.rows: parts("list", listing(found, texts, filtered=filtered, you=visitor.owner)),
         page.counted: parts("count", tag("p", said, class_="quiet")),
         page.newer: gr.Button(interactive=number > 1),
         page.older: gr.Button(interactive=number * PAGE < count),
-        page.number: number,
+        page.place: fields | {"number": str(number)},
+        page.filters.marks: marks(fields, unread(values), texts),
+        page.address: at(link(**fields, number=number)),
     }
 
 
-async def offered(desk: Desk, page: TracesPage, visitor: Visitor) -> dict[Any, Any]:
-    """Return the menus with what the visitor's traces can be filtered by."""
-    texts = TEXTS[visitor.language]
-    facets = await desk.workspace.store.facets(Filter(owner=visitor.owner))
-    counts = (facets.catalogs, facets.policies, facets.statuses, facets.verdicts, facets.tools)
-    return {
-        page.menus[name]: gr.Dropdown([(texts["any"], ""), *_options(name, values, texts)])
-        for name, values in zip(MENUS, counts, strict=True)
-    }
+def at(address: str) -> dict[str, Any]:
+    """Return the value of the page's address."""
+    return parts("") | {"link": address}
 
 
-def _options(menu: str, values: Mapping[str, int], texts: Mapping[str, str]) -> list[tuple[str, str]]:
-    named = menu in ("status", "verdict")
-    return [
-        (f"{texts[f'{menu}_{value}'] if named else value} ({count})", value)
-        for value, count in values.items()
-    ]
+async def offered(
+    desk: Desk, page: TracesPage, visitor: Visitor, values: Mapping[str, Any]
+) -> dict[Any, Any]:
+    """Return the menus with what the traces that the visitor sees can be filtered by."""
+    return page.filters.menus(await _facets(desk, visitor), clean(values), visitor)
+
+
+async def restored(
+    desk: Desk, page: TracesPage, visitor: Visitor, query: Mapping[str, Any]
+) -> dict[Any, Any]:
+    """Return the filters and the list as the query of a link has them."""
+    fields = clean(query)
+    filled = page.filters.set_to(fields, await _facets(desk, visitor), visitor)
+    return filled | await listed(desk, page, visitor, fields)
+
+
+async def _facets(desk: Desk, visitor: Visitor) -> Facets:
+    try:
+        return await desk.workspace.store.facets(Filter(owner=visitor.sees))
+    except OrchestraError:
+        # The list, which is asked for at the same time, tells of it.
+        return Facets()
 
 
 def listing_shown(page: TracesPage) -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """What happens on the Traces page: every listener."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -9,16 +9,16 @@ import gradio as gr
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.follow import Watching, follow
+from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
-from orchestra_app.ui.pages.traces import TracesPage, listed, listing_shown, offered
+from orchestra_app.ui.pages.study_events import wire_study
+from orchestra_app.ui.pages.traces import TracesPage, at, listed, listing_shown, restored
+from orchestra_app.ui.pages.traces_list_events import MANY, chosen, wire_list
 from orchestra_app.ui.sheet import parts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, token
-
-OPENED = "() => { document.querySelector('#trace-open')?.scrollIntoView({ block: 'nearest' }) }"
-CLOSED = "() => history.replaceState(null, '', location.pathname)"
 
 
 def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tabs, tab: gr.Tab) -> None:
@@ -28,48 +28,56 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
-    async def show(request: gr.Request, stored: Any, number: Any, *values: Any) -> dict[Any, Any]:
-        return await listed(desk, page, visitor(request, stored), values, number)
+    async def show(request: gr.Request, stored: Any, place: Any, *sent: Any) -> dict[Any, Any]:
+        return await listed(desk, page, visitor(request, stored), page.asked(place, sent))
 
-    async def menus(request: gr.Request, stored: Any) -> dict[Any, Any]:
-        return await offered(desk, page, visitor(request, stored))
+    async def open_(
+        request: gr.Request, event: gr.EventData, stored: Any, place: Any, *sent: Any
+    ) -> AsyncGenerator[dict[Any, Any]]:
+        # A generator that yields nothing would empty its outputs.
+        yield {page.problem: gr.skip()}
+        action, trace_id = chosen(event)
+        if action == "open":
+            async with aclosing(opened(request, stored, trace_id, page.asked(place, sent))) as shown:
+                async for values in shown:
+                    yield values
 
-    def turned(by: int) -> Any:
-        async def turn(request: gr.Request, stored: Any, number: Any, *values: Any) -> dict[Any, Any]:
-            number = number + by if isinstance(number, int) else 1
-            return await listed(desk, page, visitor(request, stored), values, number)
-
-        return turn
-
-    async def open_(request: gr.Request, stored: Any, event: gr.EventData) -> AsyncGenerator[dict[Any, Any]]:
-        asked = event._data if isinstance(event._data, dict) else {}
-        async with aclosing(opened(request, stored, asked.get("id"))) as shown:
-            async for values in shown:
-                yield values
-
-    async def opened(request: gr.Request, stored: Any, trace_id: Any) -> AsyncGenerator[dict[Any, Any]]:
-        watched = watching.begin(str(request.session_hash))
-        turned = {
-            page.listed: gr.Column(visible=False),
-            page.opened: gr.Column(visible=True),
+    async def opened(
+        request: gr.Request, stored: Any, trace_id: str, list_: Mapping[str, Any]
+    ) -> AsyncGenerator[dict[Any, Any]]:
+        watched, who = watching.begin(str(request.session_hash)), visitor(request, stored)
+        turned = {page.listed: gr.Column(visible=False), page.opened: gr.Column(visible=True)}
+        turned |= {
             page.problem: None,
+            page.current: trace_id,
+            page.address: at(link(**list_, trace=trace_id)),
         }
         try:
-            async with aclosing(follow(desk, visitor(request, stored), str(trace_id), page.view)) as shown:
+            turned |= await _own(desk, page, who, trace_id)
+            async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
                 async for values, _ in shown:
                     if not watched():
                         return
-                    yield values | turned | {page.current: str(trace_id)}
+                    yield values | turned
+                    turned.pop(page.address, None)
         except OrchestraError as error:
             yield {page.problem: said(str(error))}
 
+    def study_opens(
+        request: gr.Request, trace_id: str, stored: Any, place: Any, *sent: Any
+    ) -> AsyncGenerator[dict[Any, Any]]:
+        return opened(request, stored, trace_id, page.asked(place, sent))
+
     async def arrive(request: gr.Request, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
-        # A generator that yields nothing would empty its outputs.
         yield {page.problem: gr.skip()}
-        if wanted := dict(request.query_params).get("trace"):
-            async with aclosing(opened(request, stored, wanted)) as shown:
+        query = dict(request.query_params)
+        here = {tabs: gr.Tabs(selected="traces")}
+        if query.get("tab") == "traces":
+            yield await restored(desk, page, visitor(request, stored), query) | here
+        if wanted := query.pop("trace", ""):
+            async with aclosing(opened(request, stored, wanted, query)) as shown:
                 async for values in shown:
-                    yield values | {tabs: gr.Tabs(selected="traces")}
+                    yield values | here
 
     async def remove(request: gr.Request, stored: Any, trace_id: str) -> dict[Any, Any]:
         who = visitor(request, stored)
@@ -83,34 +91,37 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             page.problem: parts("told", tag("p", told, class_="quiet", role="status"))
         }
 
-    many: dict[str, Any] = QUIET | {"concurrency_limit": None}
-    inputs = [page.browser, page.number, *page.filters]
-    rows = [page.rows, page.counted, page.newer, page.older, page.number, page.problem]
+    inputs, rows = page.inputs, page.outputs
     turn = [page.listed, page.opened, page.sure, page.current]
-    view = [*page.view.outputs, page.listed, page.opened, page.problem, page.current]
-    tab.select(show, inputs, rows, **many)
-    tab.select(menus, [page.browser], list(page.menus.values()), **many)
-    changed = [
-        page.text.change,
-        *(each.input for each in page.menus.values()),
-        *(each.change for each in page.costs),
+    view = [
+        *page.view.outputs,
+        page.listed,
+        page.opened,
+        page.delete,
+        page.problem,
+        page.current,
+        page.address,
     ]
-    gr.on(changed, show, inputs, rows, trigger_mode="always_last", **many)
-    page.newer.click(turned(-1), inputs, rows, **many)
-    page.older.click(turned(1), inputs, rows, **many)
-    page.clear.click(lambda: [""] * len(page.filters), None, page.filters, **QUIET).then(
-        show, inputs, rows, **many
-    )
-    page.rows.select(open_, [page.browser], view, **many)
-    blocks.load(arrive, [page.browser], [*view, tabs], **many)
+    wire_list(desk, page, tabs=tabs, tab=tab)
+    page.rows.select(open_, inputs, view, **MANY)
+    arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
+    blocks.load(arrive, [page.browser], list(arriving), **MANY)
     back = page.back.click(lambda: listing_shown(page), None, turn, **QUIET)
-    back.then(show, inputs, rows, **many).then(None, None, None, js=CLOSED, **QUIET)
+    back.then(show, inputs, rows, **MANY)
     page.delete.click(lambda: gr.Row(visible=True), None, page.sure, **QUIET)
     page.keep.click(lambda: gr.Row(visible=False), None, page.sure, **QUIET)
     removed = page.confirm.click(remove, [page.browser, page.current], [*turn, page.problem], **QUIET)
-    removed.then(show, inputs, rows, **many)
+    removed.then(show, inputs, rows, **MANY)
     page.view.live.skip(_skip(desk), [page.browser, page.current], None, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
+    wire_study(desk, page, study_opens, inputs, view)
+
+
+async def _own(desk: Desk, page: TracesPage, visitor: Visitor, trace_id: str) -> dict[Any, Any]:
+    """Return what an opened trace offers to its owner alone."""
+    mine = not visitor.admin or await desk.workspace.store.owner(trace_id) in (None, visitor.owner)
+    changes: dict[Any, Any] = {page.delete: gr.Button(visible=mine)}
+    return changes if mine else changes | {page.view.verdict: gr.Column(visible=False)}
 
 
 def _skip(desk: Desk) -> Any:

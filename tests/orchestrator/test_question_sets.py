@@ -3,13 +3,18 @@
 import csv
 import io
 import json
+from contextlib import aclosing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestra_app import Options, Settings, Workspace
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.frontier.questions import from_file, from_outcomes, from_rehearsal
+from orchestra_app.orchestrator.questions import from_file, from_outcomes, from_rehearsal
+from orchestra_app.rehearsal.questions import as_task
+from orchestra_app.rehearsal.questions import questions as rehearsal_questions
+from orchestra_app.storage.outcomes import Wanted
 
 
 def written(folder, name, text):
@@ -113,9 +118,17 @@ def test_an_unknown_split_names_the_known_ones():
     assert from_rehearsal("heldout").first(7).answered == 7
 
 
-async def test_the_questions_of_saved_traces_come_once_with_their_answers(world, traces):
-    from orchestra_app.storage.outcomes import Wanted
-
-    found = from_outcomes(await world.store.outcomes(Wanted()))
-    assert len(found.questions) == 8 and found.answered == 8
-    assert len(await world.store.traces([trace.id for trace in traces])) == len(traces)
+async def test_the_questions_of_saved_traces_come_once_with_their_answers(home):
+    world = await Workspace.open(Settings(home=home))
+    try:
+        for policy in ("do-nothing", "cheapest"):
+            orchestrator = await world.orchestrator(policy=policy)
+            for question in rehearsal_questions("heldout")[:3]:
+                async with aclosing(
+                    world.rollout(orchestrator, as_task(question), Options(seed=1))
+                ) as rollout:
+                    [_ async for _ in rollout]
+        found = from_outcomes(await world.store.outcomes(Wanted()))
+    finally:
+        await world.aclose()
+    assert len(found.questions) == 3 and found.answered == 3

@@ -1,0 +1,54 @@
+"""`orchestra train`: trains the policy as a definition file says."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestra_app.cli.app import app, command, opened, print_json
+from orchestra_app.core.errors import ConfigError
+
+
+@app.command()
+@command
+async def train(
+    job: Annotated[Path | None, typer.Argument(help="The job's definition, a TOML file.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where checkpoints and events go; the data folder if left out.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the job in this folder.")] = None,
+    mode: Annotated[str | None, typer.Option(help="rollout or traces, instead of the file's.")] = None,
+    base: Annotated[str | None, typer.Option(help="The policy to start from, instead of the file's.")] = None,
+    catalog: Annotated[str | None, typer.Option(help="A catalogue's name or TOML file.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser updates, instead of the file's.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what there is to learn, and stop.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> int:
+    """Train a policy on fresh rollouts or on saved traces.
+
+    Exit code 0 done, 2 bad input, 3 stopped by the cap, 4 failed, 130 stopped with a checkpoint.
+    """
+    # Loaded only here, since the other commands need neither numpy nor torch.
+    from orchestra_app.cli import training
+
+    if resume is not None and job is not None:
+        raise ConfigError("Give a job's file for a new job or --resume for an old one, not both.")
+    given = {"mode": mode, "base": base, "catalog": catalog, "steps": steps}
+    changed = {name: value for name, value in given.items() if value is not None}
+    definition = training.defined(job, resume, changed)
+    async with opened() as workspace:
+        place = resume or folder or training.new_folder(workspace, definition)
+        name = workspace.add_catalog(definition.catalog)
+        definition = definition.model_copy(update={"catalog": name})
+        if dry_run:
+            found = await training.surveyed(workspace, definition)
+            if as_json:
+                print_json(training.survey_values(found))
+            else:
+                training.show_survey(definition, found)
+            return 2 if found.obstacle else 0
+        return await training.run(workspace, definition, place, as_json=as_json)

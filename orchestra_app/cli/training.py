@@ -1,0 +1,132 @@
+"""Launches, resumes and follows a training job for `orchestra train`."""
+
+import sys
+import uuid
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.table import Table
+
+from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, console, errors, sentence
+from orchestra_app.cli.signals import halting
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.orchestrator.stop import Stop
+from orchestra_app.training.definition import Definition, load_definition, to_toml
+from orchestra_app.training.launch import DEFINITION
+from orchestra_app.training.progress import EVENTS, Evaluated, Finished, Saved, Started, Stepped, Tally
+from orchestra_app.training.survey import Survey, survey
+from orchestra_app.workspace import Workspace
+
+CODES = {"done": 0, "stopped": INTERRUPTED, "capped": EXHAUSTED, "failed": FAILED}
+
+
+def defined(job: Path | None, resume: Path | None, changed: dict[str, Any]) -> Definition:
+    """Return the definition of a file, of the folder of an old job, or the defaults; raises ConfigError."""
+    path = resume / DEFINITION if resume is not None else job
+    found = load_definition(path) if path is not None else Definition()
+    try:
+        return Definition.model_validate(found.model_dump() | changed)
+    except ValidationError as error:
+        raise ConfigError(sentence(error)) from None
+
+
+def new_folder(workspace: Workspace, definition: Definition) -> Path:
+    """Return where a new job's checkpoints and events go."""
+    return jobs_folder(workspace) / f"{definition.name}-{uuid.uuid4().hex[:12]}"
+
+
+def jobs_folder(workspace: Workspace) -> Path:
+    """Return where the folders of training jobs lie."""
+    return workspace.settings.home / "jobs"
+
+
+async def surveyed(workspace: Workspace, definition: Definition) -> Survey:
+    """Return what there is to learn; earlier jobs tell how long it takes."""
+    folders = [path.parent for path in jobs_folder(workspace).glob(f"*/{EVENTS}")]
+    return await survey(workspace, definition, folders)
+
+
+def survey_values(found: Survey) -> dict[str, Any]:
+    """Return a survey as JSON values."""
+    return asdict(found) | {"tally": found.tally.model_dump()}
+
+
+def show_survey(definition: Definition, found: Survey) -> None:
+    """Print what there is to learn and what it will cost."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _lines(definition, found):
+        table.add_row(name, value)
+    console.print(table)
+    if found.obstacle:
+        errors.print(found.obstacle, style="red", markup=False, soft_wrap=True)
+
+
+def _lines(definition: Definition, found: Survey) -> list[tuple[str, str]]:
+    lines = [("steps", f"{definition.steps:,}"), ("starts from", definition.base)]
+    if definition.mode == "traces":
+        lines += left_out(found.tally)
+    else:
+        lines.append(("questions", f"{found.questions:,}"))
+    lines.append(("rollouts", f"{found.rollouts:,}"))
+    lines.append(("likely cost", "not known yet" if found.cost is None else f"${found.cost:.2f}"))
+    lines.append(("likely time", "not known yet" if found.seconds is None else f"{found.seconds:.0f} s"))
+    return lines
+
+
+def left_out(tally: Tally) -> list[tuple[str, str]]:
+    """Return each figure of a tally that is not 0, with what it means."""
+    lines = []
+    for name, value in tally.model_dump().items():
+        if value:
+            shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+            lines.append((name.replace("_", " "), f"{shown}  {Tally.model_fields[name].description}"))
+    return lines
+
+
+async def run(workspace: Workspace, definition: Definition, folder: Path, *, as_json: bool) -> int:
+    """Train to the end with the progress on the terminal; return the exit code."""
+    from orchestra_app.training.train import train
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / DEFINITION).exists():
+        (folder / DEFINITION).write_text(to_toml(definition), encoding="utf-8")
+    stop = Stop()
+    with halting(stop):
+        async with aclosing(train(workspace, definition, folder, stop=stop)) as events:
+            async for event in events:
+                if as_json:
+                    sys.stdout.write(event.model_dump_json() + "\n")
+                    sys.stdout.flush()
+                else:
+                    console.print(_told(event, definition.steps), markup=False, soft_wrap=True)
+                if isinstance(event, Finished):
+                    return CODES[event.status]
+    raise AssertionError("a job ends with its last event")
+
+
+def _told(event: Started | Stepped | Evaluated | Saved | Finished, steps: int) -> str:
+    match event:
+        case Started():
+            simulated = "simulated experts" if event.simulated else "real experts, real money"
+            return f"{event.job}: {event.parameters:,} weights, {event.trained:,} trained; {simulated}."
+        case Stepped():
+            each, learned = event.rollouts, event.learned
+            return (
+                f"step {event.step:>4} of {steps}  reward {each.reward:.3f}  right {each.accuracy:.2f}  "
+                f"${each.cost:.4f}  {each.seconds:.0f} s  clipped {learned.clipped:.2f}  kl {learned.kl:.4f}  "
+                f"samples {event.tally.samples}  took {event.seconds.total:.1f} s"
+            )
+        case Evaluated():
+            each = event.rollouts
+            best = ", the best so far" if event.best else ""
+            return (
+                f"evaluation after step {event.step}: right {each.accuracy:.3f} ± {each.error:.3f}, "
+                f"${each.cost:.4f} and {each.seconds:.0f} s a question{best}"
+            )
+        case Saved():
+            return f"saved {event.path}"
+        case Finished():
+            return f"{event.status} after step {event.step}. {event.reason}".rstrip()

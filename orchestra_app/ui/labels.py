@@ -1,0 +1,76 @@
+"""What a person says about a trace, as labels: a verdict with its details, and marks on single calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.message import ToolCall
+from orchestra_app.core.trace import Label, Trace
+
+MAX_GOLD = 20_000
+MAX_NOTE = 4_000
+VERDICTS: Mapping[str, bool | None] = {"correct": True, "incorrect": False, "unsure": None}
+MARKS: Mapping[str, bool | None] = {"useful": True, "wasteful": None, "wrong": False}
+"""What a mark on a call stands for in its label's `correct`."""
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the page sent beside a verdict, of any kind whatever."""
+
+    gold: Any = None
+    rating: Any = None
+    note: Any = None
+
+    def fields(self, texts: Texts) -> dict[str, Any]:
+        """Return the label's fields that were filled in; raises ConfigError for one that cannot be kept."""
+        gold, note = (each.strip() if isinstance(each, str) else "" for each in (self.gold, self.note))
+        if len(gold) > MAX_GOLD:
+            raise ConfigError(texts["long_gold"].format(limit=f"{MAX_GOLD:,}"))
+        if len(note) > MAX_NOTE:
+            raise ConfigError(texts["labels_long_note"].format(limit=f"{MAX_NOTE:,}"))
+        given = {"gold": gold, "note": note, "rating": self.rating}
+        if self.rating not in (None, "") and self.rating not in (1, 2, 3, 4, 5):
+            raise ConfigError(texts["labels_bad_rating"])
+        return {name: value for name, value in given.items() if value}
+
+
+def whole(owner: str, verdict: Any, details: Details, texts: Texts) -> Label:
+    """Return a verdict on a whole trace; raises ConfigError."""
+    if not isinstance(verdict, str) or verdict not in VERDICTS:
+        raise ConfigError(texts["no_such"].format(field=texts["verdict"]))
+    return made(texts, correct=VERDICTS[verdict], by=owner, **details.fields(texts))
+
+
+def made(texts: Texts, **fields: Any) -> Label:
+    """Return a person's label of now; raises ConfigError for text that cannot be stored."""
+    try:
+        return Label(source="human", at=datetime.now(UTC), **fields)
+    except ValidationError:
+        raise ConfigError(texts["odd_question"]) from None
+
+
+def latest(labels: Mapping[int, Label], owner: str, call_id: str | None = None) -> tuple[int, Label] | None:
+    """Return a person's latest label on the whole trace or on one call, with its id; None without one."""
+    mine = [
+        (label.at, number, label)
+        for number, label in labels.items()
+        if label.source == "human" and label.by == owner and label.call_id == call_id
+    ]
+    _, number, label = max(mine, default=(None, 0, None), key=lambda each: each[:2])
+    return (number, label) if label else None
+
+
+def calls(trace: Trace) -> list[tuple[int, ToolCall]]:
+    """Return every call of a trace with the number of its turn, from 1; marks name their place in it."""
+    return [(number, call) for number, turn in enumerate(trace.turns, 1) for call in turn.reply.calls]
+
+
+def mark_of(label: Label) -> str:
+    """Return the name of what a label on a call stands for."""
+    return next(name for name, value in MARKS.items() if value is label.correct)

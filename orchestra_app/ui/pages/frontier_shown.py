@@ -1,0 +1,314 @@
+"""What the Frontier page shows: the figures of a sweep or of labelled traces, and how a sweep goes."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.core.errors import ConfigError, OrchestraError
+from orchestra_app.frontier.definition import Sweep
+from orchestra_app.frontier.gather import Gathered
+from orchestra_app.frontier.report import Report, report
+from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted
+from orchestra_app.ui import choices, comparison
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.charts import Axis, frontier_chart, provenance
+from orchestra_app.ui.links import link
+from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.pages.ask import said
+from orchestra_app.ui.pages.frontier import FrontierPage
+from orchestra_app.ui.sheet import parts
+from orchestra_app.ui.sweeping import LABELLED, Planned, every_saved, gathered, left, permitted, saved
+from orchestra_app.ui.sweeps import Underway
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.visitor import Visitor
+
+Texts = Mapping[str, str]
+Names = tuple[Any, Any]
+"""What is shown (a sweep's id or `LABELLED`) and the catalogue, as the page sent them."""
+KEPT = 12
+"""Comparisons that stay in memory, so that a click on a point computes nothing anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A comparison that is shown."""
+
+    found: Report
+    gathered: Gathered
+
+
+class Drawings:
+    """The comparisons that were shown last, by who saw them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._kept: OrderedDict[tuple[str, str, str], Drawing] = OrderedDict()
+
+    async def get(self, visitor: Visitor, names: Names, *, anew: bool) -> Drawing | None:
+        """Return a visitor's comparison, None without any run; raises ConfigError for what is not theirs."""
+        source, catalog = names
+        key = (visitor.owner, str(source), str(catalog))
+        if anew or key not in self._kept:
+            runs = await gathered(self.desk, visitor, source, catalog)
+            if runs is None:
+                self._kept.pop(key, None)
+                return None
+            found = await asyncio.to_thread(report, runs.rows, runs.subject)
+            self._kept[key] = Drawing(found, runs)
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[key]
+
+
+async def drawn(
+    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, *, axis: Any, anew: bool = False
+) -> dict[Any, Any]:
+    """Return the figure, the table and what belongs to them; `anew`: as it stands now."""
+    texts = TEXTS[visitor.language]
+    try:
+        drawing = await drawings.get(visitor, names, anew=anew)
+    except OrchestraError as error:
+        return _empty(page) | {page.problem: said(str(error))}
+    if drawing is None:
+        why = texts["frontier_empty_labelled" if names[0] == LABELLED else "frontier_empty_sweep"]
+        return _empty(page) | {page.table: parts("empty", tag("p", why, class_="empty"))}
+    found = drawing.found
+    along: Axis = "seconds" if axis == "seconds" else "cost"
+    figure = await asyncio.to_thread(frontier_chart, found, along, texts)
+    return _empty(page) | {
+        page.chart: figure,
+        page.card: gr.Column(visible=figure is not None),
+        page.caption: _caption(found, texts, drawn=figure is not None),
+        page.table: _table(found, texts, chart=figure is not None),
+        page.health: parts("health", comparison.health_table(found, texts)),
+        page.health_box: gr.Accordion(visible=True, open=_alarmed(found)),
+    }
+
+
+async def beside(
+    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, setting: Any
+) -> dict[Any, Any]:
+    """Return one setting beside all others; a setting that is none closes it."""
+    texts = TEXTS[visitor.language]
+    try:
+        drawing = await drawings.get(visitor, names, anew=False)
+        made = None if names[0] == LABELLED else await saved(drawings.desk, visitor, names[0])
+    except OrchestraError as error:
+        return {page.problem: said(str(error))}
+    if drawing is None or not isinstance(setting, str):
+        return {page.details: None}
+    found, rows = drawing.found, drawing.gathered.rows
+    where = traces_link(setting, made, drawing.gathered)
+    shown = comparison.details(found, setting, rows, texts, link=where)
+    if shown is None:
+        return {page.details: None, page.picked: ""}
+    return {
+        page.table: _table(found, texts, chart=found.frontier.cloud is not None, picked=setting),
+        page.details: parts(f"details {setting}", shown),
+        page.picked: setting,
+    }
+
+
+def traces_link(setting: str, made: Sweep | None, runs: Gathered) -> str:
+    """Return the address of the list of traces of one setting."""
+    if made is None:
+        policies = list(runs.subject.policies.values())
+        policy = runs.subject.policies.get(setting, "")
+        # The list of traces knows no sliders, so it can only name a policy that has one setting.
+        alone = policies.count(policy) == 1
+        return link(policy=policy, catalog=runs.subject.catalog.name, verdict="decided") if alone else ""
+    one = next((each for each in made.settings if each.name == setting), None)
+    return link(policy=one.policy, group=f"{made.group}*-{one.wish}") if one else ""
+
+
+async def arrived(
+    desk: Desk, page: FrontierPage, visitor: Visitor, source: Any, catalog: Any
+) -> dict[Any, Any]:
+    """Return the menus for a visitor and a catalogue: their sweeps, and the form if they may launch one."""
+    texts = TEXTS[visitor.language]
+    try:
+        known, entries = desk.workspace.catalog(catalog), await desk.workspace.policies(catalog)
+        mine = await every_saved(desk, visitor, known.name)
+    except OrchestraError as error:
+        return {page.problem: said(str(error))}
+    offered = [(texts["frontier_labelled"], LABELLED), *((_titled(each), each.id) for each in mine)]
+    running = desk.sweeps.running()
+    ids = [name for _, name in offered]
+    if running is not None and running.definition.id in ids:
+        source = running.definition.id
+    usable = [entry for entry in entries if entry.reason is None]
+    return {
+        page.source: gr.Dropdown(offered, value=source if source in ids else LABELLED),
+        page.form.box: gr.Accordion(visible=_may(desk, visitor, known.name)),
+        page.form.policies: gr.Dropdown(choices.policies(usable), value=[usable[0].name] if usable else []),
+    }
+
+
+async def attached(
+    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, *, axis: Any
+) -> AsyncGenerator[dict[Any, Any]]:
+    """Yield how the sweep that is shown goes, until it is done and drawn, or what is left of it."""
+    desk, texts, source = drawings.desk, TEXTS[visitor.language], names[0]
+    still = {page.stop: gr.Button(visible=False), page.resume: gr.Button(visible=False)}
+    if source == LABELLED:
+        yield still | {page.progress: None}
+        return
+    try:
+        made = await saved(desk, visitor, source)
+        underway = desk.sweeps.get(made.id)
+        if underway is None:
+            yield still | await _standing(desk, page, visitor, made)
+            return
+        was_live = not underway.done
+        async with aclosing(desk.sweeps.watch(underway)) as changes:
+            async for one in changes:
+                if not one.done:
+                    yield still | {page.progress: _going(one, texts), page.stop: gr.Button(visible=True)}
+    except OrchestraError as error:
+        yield still | {page.progress: said(str(error))}
+        return
+    finished = underway.ended is not None and underway.ended.status == "done"
+    again = gr.Button(visible=not finished and _may(desk, visitor, made.catalog.name))
+    yield still | {page.progress: _ended(underway, texts), page.resume: again}
+    if was_live:
+        picture = await drawn(drawings, page, visitor, names, axis=axis, anew=True)
+        picture.pop(page.problem, None)
+        yield picture
+
+
+async def _standing(desk: Desk, page: FrontierPage, visitor: Visitor, made: Sweep) -> dict[Any, Any]:
+    texts, rest = TEXTS[visitor.language], await left(desk, made)
+    if not rest:
+        return {page.progress: None}
+    told = texts["frontier_left"].format(left=f"{rest:,}", total=f"{made.total:,}")
+    may = _may(desk, visitor, made.catalog.name)
+    return {page.progress: _told(told), page.resume: gr.Button(visible=may)}
+
+
+def plan_shown(plan: Planned, texts: Texts) -> dict[str, Any]:
+    """Return what is said of a sweep before it is launched."""
+    made, outlook = plan.sweep, plan.outlook
+    line = texts["frontier_plan"].format(
+        runs=f"{outlook.runs:,}",
+        questions=f"{len(made.questions):,}",
+        settings=len(made.settings),
+        repeats=made.repeats,
+        likely=dollars(outlook.likely, 2),
+        most=dollars(outlook.most, 2),
+        time=texts["frontier_about"].format(time=clock(outlook.seconds)),
+        cap="–" if made.cap is None else dollars(made.cap, 2),
+        money=texts["frontier_no_money" if made.simulated else "frontier_real_money"],
+    )
+    open_ones = len(made.questions) - plan.answered
+    notes = [] if outlook.known else [texts["frontier_plan_unknown"]]
+    notes += [texts["frontier_plan_unanswered"].format(count=open_ones)] if open_ones else []
+    refused = None
+    if plan.refused:
+        rows = [tag("li", tag("bdi", sentence)) for sentence in plan.refused[:8]]
+        title = texts["frontier_plan_refused"].format(count=len(plan.refused))
+        refused = tag("div", title, tag("ul", *rows), class_="notice refused")
+    return parts(
+        "plan",
+        tag("p", line, class_="plan", data_runs=outlook.runs),
+        *(tag("p", note, class_="notice") for note in notes),
+        *([refused] if refused else []),
+    )
+
+
+def clock(value: float) -> str:
+    """Return a duration in seconds, or in hours and minutes where it is long."""
+    if value < 100:
+        return seconds(value)
+    minutes = round(value / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _empty(page: FrontierPage) -> dict[Any, Any]:
+    return {
+        page.chart: None,
+        page.card: gr.Column(visible=False),
+        page.caption: None,
+        page.table: None,
+        page.details: None,
+        page.health: None,
+        page.health_box: gr.Accordion(visible=False),
+        page.picked: "",
+        page.problem: None,
+    }
+
+
+def _caption(found: Report, texts: Texts, *, drawn: bool) -> dict[str, Any]:
+    said_ = provenance(found, texts)
+    return parts(
+        "caption",
+        tag("p", texts["frontier_legend"], class_="legend") if drawn else "",
+        tag("p", said_, class_="provenance"),
+        tag("p", comparison.csv_link(found, texts, said=said_)),
+    )
+
+
+def _table(found: Report, texts: Texts, *, chart: bool, picked: str = "") -> dict[str, Any]:
+    notes = [tag("p", note, class_="notice") for note in found.notes]
+    if not chart:
+        notes.append(tag("p", texts["frontier_few"], class_="notice"))
+        notes.append(tag("p", provenance(found, texts), class_="provenance"))
+    hint = tag("p", texts["frontier_pick_hint"], class_="quiet")
+    return parts("table", comparison.table(found, texts, picked=picked), tag("div", *notes), hint)
+
+
+def _alarmed(found: Report) -> bool:
+    return any(line.models.alarm or line.routing.alarm for line in found.lines)
+
+
+def _titled(made: Sweep) -> str:
+    return f"{made.title} · {made.created_at:%Y-%m-%d %H:%M} · {len(made.questions)} × {len(made.settings)}"
+
+
+def _may(desk: Desk, visitor: Visitor, catalog: str) -> bool:
+    try:
+        permitted(desk, visitor, catalog)
+    except ConfigError:
+        return False
+    return True
+
+
+def _going(one: Underway, texts: Texts) -> dict[str, Any]:
+    match one.progress:
+        case RunFinished(done=done, total=total, spent=spent, seconds_left=rest):
+            time = clock(rest)
+        case SweepStarted(done=done, total=total, spent=spent):
+            time = "…"
+        case _:
+            return _told(texts["frontier_preparing"])
+    cap = one.definition.cap
+    line = texts["frontier_progress"].format(
+        done=f"{done:,}",
+        total=f"{total:,}",
+        spent=dollars(spent),
+        cap="–" if cap is None else dollars(cap, 2),
+        time=time,
+    )
+    bar = tag("progress", value=done, max=total, aria_label=line)
+    return parts("progress", bar, tag("p", line, class_="told", role="status", data_done=done))
+
+
+def _ended(one: Underway, texts: Texts) -> dict[str, Any]:
+    match one.ended:
+        case SweepFinished(status=status, done=done, total=total, spent=spent):
+            line = texts[f"frontier_{status}"].format(
+                done=f"{done:,}", total=f"{total:,}", spent=dollars(spent)
+            )
+            return _told(line, done=done, status=status)
+        case None:
+            return said(one.error or "")
+
+
+def _told(line: str, **facts: Any) -> dict[str, Any]:
+    named = {f"data_{name}": value for name, value in facts.items()}
+    return parts("told", tag("p", line, class_="told", role="status", **named))

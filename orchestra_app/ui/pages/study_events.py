@@ -1,0 +1,167 @@
+"""What happens in the studies of an opened trace: every listener, and the mixer that is drawn per trace."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.core.errors import OrchestraError
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.follow import Watching
+from orchestra_app.ui.pages.ask import QUIET, wished
+from orchestra_app.ui.pages.ask_events import positions
+from orchestra_app.ui.pages.settings import mixer
+from orchestra_app.ui.pages.study import PREFIX
+from orchestra_app.ui.pages.study_shown import (
+    Form,
+    Mixed,
+    compared,
+    filled,
+    forked,
+    hidden,
+    opened,
+    supposed,
+    under_way,
+)
+from orchestra_app.ui.pages.traces import TracesPage
+from orchestra_app.ui.presets import NAMES, preset
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.visitor import Visitor, token
+
+Opening = Callable[..., AsyncGenerator[dict[Any, Any]]]
+"""Opens a trace on the page: takes the request, its id and the values of `inputs`."""
+
+
+def wire_study(
+    desk: Desk, page: TracesPage, opening: Opening, inputs: Sequence[Any], outputs: Sequence[Any]
+) -> None:
+    """Let the studies work; `opening` shows another trace in `outputs`."""
+    study, watching = page.study, Watching()
+
+    def visitor(request: gr.Request, stored: Any) -> Visitor:
+        return desk.door.visitor(request, token(stored))
+
+    async def turn_to(request: gr.Request, trace_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
+        # A generator that yields nothing would empty its outputs.
+        yield {study.problem: gr.skip()}
+        watched = watching.begin(str(request.session_hash))
+        who, run = visitor(request, stored), None
+        if not trace_id:
+            yield hidden(study)
+            return
+        run = desk.workspace.runs.get(trace_id, who.sees)
+        if run and not run.done:
+            yield under_way(study)
+            async with aclosing(desk.workspace.runs.watch(run)) as changes:
+                async for _ in changes:
+                    if not watched():
+                        return
+        try:
+            yield await opened(desk, study, who, trace_id)
+        except OrchestraError:
+            # The page itself tells of a trace that cannot be opened.
+            yield hidden(study)
+
+    async def go(
+        request: gr.Request, event: gr.EventData, stored: Any, *values: Any
+    ) -> AsyncGenerator[dict[Any, Any]]:
+        sent = event._data if isinstance(event._data, dict) else {}
+        async with aclosing(opening(request, str(sent.get("id")), stored, *values)) as shown:
+            async for each in shown:
+                yield each
+
+    async def attach(
+        request: gr.Request, begun: str, stored: Any, *values: Any
+    ) -> AsyncGenerator[dict[Any, Any]]:
+        yield {page.problem: gr.skip()}
+        if begun:
+            async with aclosing(opening(request, begun, stored, *values)) as shown:
+                async for each in shown:
+                    yield each
+
+    async def fill(request: gr.Request, trace_id: str, stored: Any, table: Any) -> dict[Any, Any]:
+        return await filled(desk, study, visitor(request, stored), trace_id, table)
+
+    async def beside(request: gr.Request, trace_id: str, stored: Any, other: Any) -> dict[str, Any] | None:
+        return await compared(desk, visitor(request, stored), trace_id, other)
+
+    def stop(request: gr.Request, trace_id: str, stored: Any) -> None:
+        if run := desk.workspace.runs.get(trace_id, visitor(request, stored).owner):
+            run.halt()
+
+    async def suppose(
+        request: gr.Request, trace_id: str, stored: Any, weights: dict[str, Any], *values: Any
+    ) -> dict[Any, Any]:
+        form = _form(list(weights), (*values, *weights.values()))
+        return await supposed(desk, study, visitor(request, stored), trace_id, form)
+
+    many: dict[str, Any] = QUIET | {"concurrency_limit": None}
+    here, chosen = [page.current, page.browser], study.settings
+    fields = [chosen.policy, study.turn, study.grid, *chosen.fixed]
+    # A listener that is drawn with the mixer may be gone when a change that the server made arrives.
+    moved = [study.weights, chosen.vendors, chosen.soft, *chosen.budget, study.turn, study.grid]
+    shown = [study.plan, study.judged, study.bill]
+    once: dict[str, Any] = many | {"trigger_mode": "always_last"}
+    gr.on([each.change for each in moved], suppose, [*here, study.weights, *fields], shown, **once)
+    page.current.change(turn_to, here, study.outputs, **many)
+    study.family.select(go, list(inputs), list(outputs), **many)
+    study.begun.change(attach, [study.begun, *inputs], list(outputs), **many)
+    study.stop.click(stop, here, None, **QUIET)
+    study.table.input(fill, [*here, study.table], [study.grid, study.bill], **many)
+    study.other.change(beside, [*here, study.other], study.compared, **many)
+    with study.settings.mixer:
+
+        @gr.render(study.mixed, triggers=[study.mixed.change], show_progress="hidden")
+        def draw(mixed: Any) -> None:
+            if isinstance(mixed, Mixed):
+                sliders = mixer(
+                    mixed.catalog,
+                    mixed.obstacles,
+                    TEXTS[mixed.language],
+                    prefix=PREFIX,
+                    weights=mixed.weights,
+                )
+                _wire_mixer(desk, page, sliders, visitor, [*here, *fields])
+
+
+def _form(names: list[str], values: tuple[Any, ...]) -> Form:
+    """Return the form that was sent: policy, turn, price table, the fixed settings, then the sliders."""
+    policy, turn, cells, *fields = values
+    return Form(wished(names, ("?", *fields)), policy, turn, cells)
+
+
+def _wire_mixer(
+    desk: Desk,
+    page: TracesPage,
+    sliders: dict[str, gr.Slider],
+    visitor: Callable[[gr.Request, Any], Visitor],
+    fields: list[Any],
+) -> None:
+    """Let the form work with the sliders that were just drawn."""
+    study, names = page.study, list(sliders)
+    chosen = study.settings
+
+    async def start(request: gr.Request, trace_id: str, stored: Any, *values: Any) -> dict[Any, Any]:
+        return await forked(desk, study, visitor(request, stored), trace_id, _form(names, values))
+
+    def stand(*values: Any) -> dict[str, Any]:
+        return dict(zip(names, values, strict=True))
+
+    def setting(name: str) -> Any:
+        return lambda: positions(preset(name, desk.workspace.catalog()), names)
+
+    many: dict[str, Any] = QUIET | {"concurrency_limit": None}
+    begun = [study.problem, study.begun]
+    study.begin.click(start, [*fields, *sliders.values()], begun, **many)
+    once: dict[str, Any] = many | {"trigger_mode": "always_last"}
+    gr.on([each.change for each in sliders.values()], stand, list(sliders.values()), study.weights, **once)
+    placed = [*sliders.values(), chosen.cost, chosen.latency, *chosen.budget]
+    for name in NAMES:
+        chosen.presets[name].click(setting(name), None, placed, **QUIET)
+    chosen.neutral.click(
+        lambda: [*positions(preset("balanced", desk.workspace.catalog()), names), [], False, 0],
+        None,
+        [*placed, chosen.vendors, chosen.soft, chosen.seed],
+        **QUIET,
+    )

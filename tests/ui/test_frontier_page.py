@@ -1,0 +1,224 @@
+"""Sweeps from the page: who may, forged forms, resuming without a second run, and nothing of others."""
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestra_app import Settings, Workspace
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.frontier import definition
+from orchestra_app.frontier.report import report
+from orchestra_app.storage.queries import Filter
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.choices import forecast
+from orchestra_app.ui.comparison import csv_link
+from orchestra_app.ui.pages.frontier_shown import plan_shown, traces_link
+from orchestra_app.ui.sweeping import LABELLED, Form, folder, gathered, launched, planned, resumed, saved
+from orchestra_app.ui.sweeps import Underway
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.visitor import Door, Visitor
+from orchestra_app.ui.wish import Wish
+
+OWNER = Visitor("local", True, "en")
+STRANGER = Visitor("visitor:1", False, "en")
+FORM = Form(limit=3, policies=["rules"], catalog="rehearsal")
+
+
+@pytest.fixture
+async def desk(home: Path) -> AsyncIterator[Desk]:
+    workspace = await Workspace.open(Settings(home=home))
+    yield Desk(workspace, Door(local=True))
+    await workspace.aclose()
+
+
+async def done(desk: Desk, begun: Any) -> Underway:
+    assert isinstance(begun, Underway)
+    async for _ in desk.sweeps.watch(begun):
+        pass
+    assert begun.error is None
+    return begun
+
+
+async def test_a_sweep_runs_on_the_server_and_its_runs_are_gathered(desk: Desk):
+    begun = await done(desk, await launched(desk, OWNER, FORM, sure=False))
+    assert begun.ended is not None and begun.ended.status == "done"
+    runs = await gathered(desk, OWNER, begun.definition.id, "rehearsal")
+    assert runs is not None and len(runs.rows) == begun.definition.total == 18
+
+
+async def test_a_stopped_sweep_goes_on_after_a_restart_without_a_second_run(desk: Desk, home: Path):
+    form = Form(limit=12, policies=["rules"], catalog="rehearsal", concurrency=1)
+    begun = await launched(desk, OWNER, form, sure=False)
+    assert isinstance(begun, Underway)
+    while len(begun.rows) < 5:
+        await begun.wait(begun.version)
+    begun.stop.set()
+    stopped = await done(desk, begun)
+    assert stopped.ended is not None and stopped.ended.status == "stopped"
+    before = {row.trace_id for row in stopped.rows}
+    await desk.workspace.aclose()
+    again = Desk(await Workspace.open(Settings(home=home)), Door(local=True))
+    try:
+        went_on = await done(again, await resumed(again, OWNER, begun.definition.id))
+        finished = {row.trace_id for row in went_on.rows}
+        assert before < finished and len(finished) == len(went_on.rows) == begun.definition.total
+        assert await again.workspace.store.count(Filter(status="answered")) <= begun.definition.total
+        once_more = await done(again, await resumed(again, OWNER, begun.definition.id))
+        assert once_more.ended is not None and went_on.ended is not None
+        assert once_more.ended.spent == pytest.approx(went_on.ended.spent)
+    finally:
+        await again.workspace.aclose()
+
+
+async def test_going_on_with_what_is_under_way_attaches_and_another_sweep_waits(desk: Desk):
+    form = Form(limit=20, policies=["rules"], catalog="rehearsal", concurrency=1)
+    begun = await launched(desk, OWNER, form, sure=False)
+    assert isinstance(begun, Underway)
+    twice = await asyncio.gather(*(resumed(desk, OWNER, begun.definition.id) for _ in range(3)))
+    assert all(each is begun for each in twice)
+    with pytest.raises(ConfigError, match="Another sweep is under way"):
+        await launched(desk, OWNER, FORM, sure=False)
+    begun.stop.set()
+    await done(desk, begun)
+
+
+async def test_strangers_launch_nothing_and_see_no_sweep_of_others(desk: Desk):
+    begun = await done(desk, await launched(desk, OWNER, FORM, sure=True))
+    made = begun.definition
+    with pytest.raises(ConfigError, match="Only whoever runs this installation"):
+        await launched(desk, STRANGER, FORM, sure=True)
+    for asked in (saved(desk, STRANGER, made.id), gathered(desk, STRANGER, made.id, "rehearsal")):
+        with pytest.raises(ConfigError, match="no sweep"):
+            await asked
+    with pytest.raises(ConfigError, match="no sweep"):
+        await resumed(desk, STRANGER, made.id)
+    assert await gathered(desk, STRANGER, LABELLED, "rehearsal") is None
+
+
+@pytest.mark.parametrize("forged", ["../../etc/passwd", "", None, 7, ["x"], "x" * 5_000, "a/b"])
+async def test_no_forged_id_leads_to_a_file(desk: Desk, forged: Any):
+    with pytest.raises(ConfigError, match="no sweep"):
+        await saved(desk, OWNER, forged)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"questions": "rehearsal:train"},
+        {"questions": None},
+        {"questions": "file"},
+        {"questions": "file", "file": "/etc/passwd"},
+        {"questions": "traces"},
+        {"catalog": "nobody"},
+        {"policies": []},
+        {"policies": [7]},
+        {"policies": ["nobody"]},
+        {"presets": ["nobody"]},
+        {"budgets": ""},
+        {"budgets": "0.1, many"},
+        {"budgets": "-1"},
+        {"budgets": "nan"},
+        {"budgets": 7},
+        {"limit": 0},
+        {"limit": True},
+        {"repeats": 1e9},
+        {"repeats": 100, "limit": 200_000, "policies": ["rules", "mid-pipeline"]},
+        {"cap": "-1"},
+        {"cap": "lots"},
+        {"cap": float("inf")},
+        {"seconds": 0},
+        {"turns": 10_000},
+        {"seed": "x"},
+        {"concurrency": 65},
+    ],
+)
+async def test_a_forged_form_ends_with_a_sentence_and_nothing_is_run(desk: Desk, wrong: dict[str, Any]):
+    values = {"limit": 3, "policies": ["rules"], "catalog": "rehearsal"} | wrong
+    with pytest.raises(ConfigError):
+        await launched(desk, OWNER, Form(**values), sure=True)
+    assert desk.sweeps.running() is None
+    assert definition.saved(folder(desk)) == []
+
+
+async def test_a_file_names_its_broken_rows_and_asks_the_others(desk: Desk, tmp_path: Path):
+    file = tmp_path / "mine.jsonl"
+    good = [f'{{"question": "What is {n} * 7?", "answer": "{7 * n}"}}' for n in range(3)]
+    file.write_text(
+        "\n".join([good[0], '{"question": 7}', "{broken", good[1], '{"question": "Why?"}', good[2]])
+    )
+    plan = await planned(desk, OWNER, Form(questions="file", file=str(file), limit=None, policies=["rules"]))
+    assert len(plan.sweep.questions) == 4 and plan.answered == 3
+    shown = " ".join(plan_shown(plan, TEXTS["en"])["parts"])
+    assert "row 2: column `question`" in shown and "row 3, column 2" in shown
+    assert "1 of the questions have no answer" in shown
+
+
+async def test_much_is_asked_about_before_anything_starts(desk: Desk):
+    much = Form(limit=200, policies=["rules"], repeats=5, catalog="rehearsal")
+    plan = await launched(desk, OWNER, much, sure=False)
+    assert not isinstance(plan, Underway)
+    assert plan.outlook.runs == 6_000 and plan.is_much and plan.outlook.seconds > 0
+    assert desk.sweeps.running() is None
+
+
+async def test_the_cap_of_a_sweep_holds_and_a_higher_one_goes_on(desk: Desk):
+    form = Form(limit=20, policies=["rules"], catalog="rehearsal", cap="0.30", concurrency=2)
+    begun = await done(desk, await launched(desk, OWNER, form, sure=True))
+    assert begun.ended is not None and begun.ended.status == "capped"
+    assert 0 < begun.ended.spent <= 0.30
+    on = await done(desk, await resumed(desk, OWNER, begun.definition.id, "50"))
+    assert on.ended is not None and on.ended.status == "done"
+
+
+async def test_a_setting_is_linked_to_exactly_its_traces(desk: Desk):
+    form = Form(limit=3, policies=["rules"], presets=["balanced", "frugal"], budgets="0.02, 0.10")
+    begun = await done(desk, await launched(desk, OWNER, form, sure=True))
+    made = begun.definition
+    runs = await gathered(desk, OWNER, made.id, "rehearsal")
+    assert runs is not None
+    for setting in made.settings:
+        group = f"{made.group}*-{setting.wish}"
+        found = await desk.workspace.store.ids(Filter(policy=setting.policy, group=group))
+        assert set(found) == {row.trace_id for row in begun.rows if row.setting == setting.name}
+        assert f"policy={setting.policy}" in traces_link(setting.name, made, runs)
+    assert traces_link("nobody", made, runs) == ""
+
+
+async def test_the_csv_has_a_row_for_each_setting_and_no_formula(desk: Desk):
+    import base64
+
+    begun = await done(desk, await launched(desk, OWNER, FORM, sure=True))
+    runs = await gathered(desk, OWNER, begun.definition.id, "rehearsal")
+    assert runs is not None
+    shown = csv_link(report(runs.rows, runs.subject), TEXTS["en"], said="=1+1")
+    body = str(shown).split("base64,")[1].split('"')[0]
+    table = list(csv.DictReader(StringIO(base64.b64decode(body).decode())))
+    assert {row["setting"] for row in table} == {each.name for each in begun.definition.settings}
+    assert all(row["provenance"] == "'=1+1" for row in table)
+
+
+async def test_the_labelled_frontier_of_a_catalogue_is_all_simulated_or_all_real(desk: Desk):
+    await done(desk, await launched(desk, OWNER, Form(limit=12, policies=["rules"]), sure=True))
+    runs = await gathered(desk, OWNER, LABELLED, "rehearsal")
+    assert runs is not None
+    found = report(runs.rows, runs.subject)
+    assert found.simulated is True and found.prices and found.frontier.band is not None
+    assert await gathered(desk, OWNER, LABELLED, "live") is None
+
+
+async def test_the_forecast_says_that_it_has_too_few_traces_until_it_has_enough(desk: Desk):
+    texts, names = TEXTS["en"], ("rehearsal", "cheapest")
+    assert await forecast(desk, Wish(), names, texts) == []
+    (few,) = await forecast(desk, Wish(), names, texts, learn=True)
+    assert "0 of the 40 finished traces of cheapest" in few
+    await done(desk, await launched(desk, OWNER, Form(limit=48, policies=["cheapest"]), sure=True))
+    fresh = Desk(desk.workspace, desk.door)
+    (enough,) = await forecast(fresh, Wish(), names, texts, learn=True)
+    assert "from 48 saved traces" in enough and "9 in 10 stay within" in enough
+    assert await forecast(fresh, Wish(budget_turns=0), names, texts) == []
+    assert await forecast(fresh, Wish(), ("rehearsal", ["forged"]), texts) == []
