@@ -6,17 +6,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import ValidationError
 
 from orchestra_app.backends.baseline import BASELINES
 from orchestra_app.catalogs import bundled, load_catalog
-from orchestra_app.config import Settings, load_settings
+from orchestra_app.config import Settings, key, load_settings
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Event, RolloutFinished
-from orchestra_app.core.job import Checkpoint
+from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.core.task import MAX_QUESTION, Preference, Task
 from orchestra_app.core.trace import Trace
 from orchestra_app.dataset.telemetry import Telemetry, configured
@@ -28,11 +28,21 @@ from orchestra_app.orchestrator.runs import Run, Runs
 from orchestra_app.rehearsal.questions import find
 from orchestra_app.sandbox import Sandbox, open_sandbox
 from orchestra_app.scoring.verdict import exact
+from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.recorder import record
 from orchestra_app.storage.store import Store
 from orchestra_app.tools.base import Tool, Toolbox
 from orchestra_app.training.checkpoint import Card, fits
+from orchestra_app.training.definition import Definition
+from orchestra_app.training.drawing import wisher
+from orchestra_app.training.jobs import Jobs
+from orchestra_app.training.launchers import launchers
+from orchestra_app.training.opening import question_set
+from orchestra_app.training.ray import VERL
 from orchestra_app.wiring import Parts, make_policy, resolve, trained_policy
+
+if TYPE_CHECKING:
+    from orchestra_app.training.verl import Exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,11 @@ class Workspace:
         self.store = store
         self.sandbox = sandbox
         self.runs = Runs()
+        environment = {"ORCHESTRA_HOME": str(settings.home)}
+        if settings.database_url:
+            environment["ORCHESTRA_DATABASE_URL"] = settings.database
+        self.jobs = Jobs(store, settings.home / "jobs", launchers(environment, lambda: key("HF_TOKEN")))
+        """The training jobs."""
         self.telemetry = Telemetry() if configured() else None
         self.ledger = Ledger(store, daily_cap=settings.daily_cap, visitor_cap=settings.visitor_cap)
         self._raw: dict[str, Catalog | None] = {**dict.fromkeys(bundled()), own.name: own}
@@ -217,6 +232,31 @@ class Workspace:
                 if isinstance(event, RolloutFinished) and self.telemetry:
                     self.telemetry.begin(trace)
                 yield event, trace
+
+    async def train(self, definition: Definition, *, owner: str = "local", launcher: str = "process") -> Job:
+        """Launch a training job with all that its launcher takes along; raises OrchestraError."""
+
+        async def prepare(folder: Path) -> None:
+            if launcher == "ray":
+                await asyncio.to_thread(self.hand_over, definition, folder / VERL)
+            elif launcher == "hub" and definition.mode == "traces":
+                # Loads pyarrow, which nothing else at the start needs.
+                from orchestra_app.dataset.export import Plan, export
+
+                await export(self.store, folder / "traces", Plan(wanted=Filter(catalog=definition.catalog)))
+
+        return await self.jobs.launch(definition, owner=owner, launcher=launcher, prepare=prepare)
+
+    def hand_over(self, definition: Definition, folder: Path) -> "Exported":
+        """Write a job for verl into a new folder; raises OrchestraError."""
+        # Loads pyarrow, which nothing else at the start needs.
+        from orchestra_app.training.verl import export_verl
+
+        catalog = self.catalog(definition.catalog)
+        asked = question_set(definition.questions)[: definition.question_limit]
+        heldout = question_set(definition.evaluate_on)[: definition.evaluate_count]
+        wish = wisher(definition, catalog)
+        return export_verl(definition, catalog, asked, heldout, folder, wish=wish)
 
     async def begin(
         self,

@@ -17,11 +17,21 @@ async def train(
         Path | None, typer.Option(help="Where checkpoints and events go; the data folder if left out.")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the job in this folder.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="`rehearsal`: make the small policy of the rehearsal from nothing.")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="rollout or traces, instead of the file's.")] = None,
     base: Annotated[str | None, typer.Option(help="The policy to start from, instead of the file's.")] = None,
     catalog: Annotated[str | None, typer.Option(help="A catalogue's name or TOML file.")] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Optimiser updates, instead of the file's.")
+    ] = None,
+    export_verl: Annotated[
+        Path | None,
+        typer.Option(help="Write what a Ray cluster with verl needs into this new folder, and stop."),
+    ] = None,
+    launcher: Annotated[
+        str | None, typer.Option(help="Hand the job over and return: process, hub or ray.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what there is to learn, and stop.")
@@ -37,13 +47,22 @@ async def train(
 
     if resume is not None and job is not None:
         raise ConfigError("Give a job's file for a new job or --resume for an old one, not both.")
-    given = {"mode": mode, "base": base, "catalog": catalog, "steps": steps}
+    if recipe not in (None, "rehearsal"):
+        raise ConfigError(f"There is no recipe {recipe[:40]!r}; there is one: rehearsal.")
+    kind = {"kind": "recipe", "name": "small-policy"} if recipe else {}
+    given = kind | {"mode": mode, "base": base, "catalog": catalog, "steps": steps}
     changed = {name: value for name, value in given.items() if value is not None}
     definition = training.defined(job, resume, changed)
     async with opened() as workspace:
         place = resume or folder or training.new_folder(workspace, definition)
         name = workspace.add_catalog(definition.catalog)
         definition = definition.model_copy(update={"catalog": name})
+        if export_verl is not None:
+            training.hand_over(workspace, definition, export_verl)
+            return 0
+        if launcher is not None:
+            await training.launch(workspace, definition, launcher)
+            return 0
         if dry_run:
             found = await training.surveyed(workspace, definition)
             if as_json:

@@ -49,6 +49,23 @@ async def surveyed(workspace: Workspace, definition: Definition) -> Survey:
     return await survey(workspace, definition, folders)
 
 
+def hand_over(workspace: Workspace, definition: Definition, folder: Path) -> None:
+    """Write a job for verl into a new folder and say what was written."""
+    done = workspace.hand_over(definition, folder)
+    console.print(
+        f"Wrote {done.train} questions to train on and {done.validation} to validate with to {folder}; "
+        "see its README.md.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+async def launch(workspace: Workspace, definition: Definition, launcher: str) -> None:
+    """Hand a job to a launcher and say how to find it again."""
+    job = await workspace.train(definition, launcher=launcher)
+    console.print(f"Launched {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
+
+
 def survey_values(found: Survey) -> dict[str, Any]:
     """Return a survey as JSON values."""
     return asdict(found) | {"tally": found.tally.model_dump()}
@@ -116,7 +133,7 @@ def _told(event: Started | Stepped | Evaluated | Saved | Finished, steps: int) -
             each, learned = event.rollouts, event.learned
             return (
                 f"step {event.step:>4} of {steps}  reward {each.reward:.3f}  right {each.accuracy:.2f}  "
-                f"${each.cost:.4f}  {each.seconds:.0f} s  clipped {learned.clipped:.2f}  kl {learned.kl:.4f}  "
+                f"${each.cost:.4f}  {each.seconds:.0f} s  clipped {learned.clipped:.2f}  "
                 f"samples {event.tally.samples}  took {event.seconds.total:.1f} s"
             )
         case Evaluated():

@@ -134,7 +134,7 @@ class Definition(Value):
     max_tokens: int = Field(default=32_768, ge=64)
     """Longer samples, prompt and reply together, are left out."""
     malformed: float = Field(default=1.0, ge=0, le=3)
-    """How strongly a fresh reply without a valid call is unlearned; 0: it is left out, as in ToolOrchestra."""
+    """How strongly a fresh reply without a valid call is unlearned; 0: left out, as in ToolOrchestra."""
     clip_gradient: float = Field(default=1.0, gt=0)
     """The greatest norm of a step's gradient."""
 

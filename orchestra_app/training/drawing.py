@@ -1,7 +1,7 @@
 """Draws what each step of training asks: questions, sliders, and variations of the catalogue."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -49,11 +49,20 @@ def fixed(definition: Definition, questions: Sequence[Question], catalog: Catalo
     return [_asked(definition, question, catalog, -1, number) for number, question in enumerate(chosen)]
 
 
+def wisher(definition: Definition, catalog: Catalog) -> Callable[[Question], Preference]:
+    """Return what gives each question its sliders, for rows that are written once and for all."""
+    return lambda question: _wish(definition, catalog, Random(f"{definition.seed} {question.id}"))
+
+
+def _wish(definition: Definition, catalog: Catalog, random: Random) -> Preference:
+    if definition.sliders == "fixed":
+        return definition.preference
+    return draw_preference(random, catalog, {"neutral": Preference()})
+
+
 def _asked(definition: Definition, question: Question, catalog: Catalog, step: int, number: int) -> Asked:
     random = Random(f"{definition.seed} {step} {number}")
-    wish = definition.preference
-    if definition.sliders == "drawn":
-        wish = draw_preference(random, catalog, {"neutral": Preference()})
+    wish = _wish(definition, catalog, random)
     task = Task(
         id=question.id,
         question=question.text,

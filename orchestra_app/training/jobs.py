@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestra_app.core.errors import TrainingError
+from orchestra_app.core.errors import OrchestraError, TrainingError
 from orchestra_app.core.job import Checkpoint, Job, JobStatus
 from orchestra_app.storage.store import Store
 from orchestra_app.training.checkpoint import all_of, read_card
@@ -39,8 +39,18 @@ class Jobs:
             raise TrainingError(f"There is no job {job_id[:40]!r}; choose one from the list.")
         return await self.refresh(found)
 
-    async def launch(self, definition: Definition, *, owner: str = "local", launcher: str = "process") -> Job:
-        """Write a job's folder, start it and return it; raises TrainingError, with nothing left behind."""
+    async def launch(
+        self,
+        definition: Definition,
+        *,
+        owner: str = "local",
+        launcher: str = "process",
+        prepare: Callable[[Path], Awaitable[None]] | None = None,
+    ) -> Job:
+        """Write a job's folder, start it and return it; raises OrchestraError, with nothing left behind.
+
+        prepare: adds to the folder what the launcher takes along.
+        """
         runner = self._launcher(launcher)
         job_id = uuid.uuid4().hex[:12]
         folder = self.home / f"{definition.name}-{job_id}"
@@ -64,8 +74,10 @@ class Jobs:
                 f"{folder} cannot be written ({error.strerror}): free some space, or allow writing there."
             ) from error
         try:
+            if prepare is not None:
+                await prepare(folder)
             started = await runner.submit(job)
-        except TrainingError:
+        except OrchestraError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         await self.store.save_job(started)

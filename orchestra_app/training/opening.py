@@ -3,13 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import ConfigError, TrainingError
 from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal
 from orchestra_app.training.definition import Definition
-from orchestra_app.training.learner import Learner
 from orchestra_app.training.rollouts import World
+
+if TYPE_CHECKING:
+    from orchestra_app.training.learner import Learner
 
 
 async def starting_place(world: World, base: str) -> str:
@@ -50,7 +53,7 @@ class Means:
 
     definition: Definition
     catalog: Catalog
-    learner: Learner
+    learner: "Learner"
     questions: tuple[Question, ...]
     heldout: tuple[Question, ...]
     """The questions of an evaluation."""
@@ -58,6 +61,9 @@ class Means:
 
 async def means(world: World, definition: Definition) -> Means:
     """Return what a job works with; raises before anything is spent where it cannot begin."""
+    # Loads torch, which only a job that runs here needs.
+    from orchestra_app.training.learner import Learner
+
     catalog = world.catalog(definition.catalog)
     if why := refusal(definition, catalog):
         raise TrainingError(why)

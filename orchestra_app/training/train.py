@@ -9,6 +9,7 @@ from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.training.course import Course, Told
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.progress import Finished, append
+from orchestra_app.training.recipe_job import run_recipe
 from orchestra_app.training.rollouts import World
 
 
@@ -22,6 +23,12 @@ async def train(
     where the job cannot begin; the file of events then ends with it. Consume it with `aclosing`.
     """
     _make(folder)
+    if definition.kind == "recipe":
+        async with aclosing(run_recipe(definition, folder, stop or Stop())) as told:
+            async for event in told:
+                append(folder, event)
+                yield event
+        return
     try:
         course = await Course.open(world, definition, folder, stop or Stop())
     except OrchestraError as error:

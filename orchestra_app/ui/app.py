@@ -26,6 +26,8 @@ from orchestra_app.ui.pages.queue import queue_page
 from orchestra_app.ui.pages.queue_events import wire_queue
 from orchestra_app.ui.pages.traces import traces_page
 from orchestra_app.ui.pages.traces_events import wire_traces
+from orchestra_app.ui.pages.train import train_page
+from orchestra_app.ui.pages.train_events import wire_train
 from orchestra_app.ui.secret import browser_secret
 from orchestra_app.ui.texts import i18n, label
 from orchestra_app.ui.theme import ASSETS, css, script, theme
@@ -60,12 +62,15 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                     waiting = queue_page(browser)
             with gr.Tab(label("frontier"), id="frontier") as frontier_tab:
                 compared = frontier_page(browser, names)
+            with gr.Tab(label("train"), id="train") as train_tab:
+                training = train_page(browser, names)
             with gr.Tab(label("catalog"), id="catalog") as catalog_tab:
                 shown = catalog_page(browser, names)
         wire_ask(blocks, desk, asking)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tab=label_tab)
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
+        wire_train(desk, training, tab=train_tab)
         wire_catalog(desk, shown, tab=catalog_tab)
         wire_api(desk)
     return blocks.queue(max_size=64, default_concurrency_limit=None)

@@ -8,11 +8,25 @@ from types import ModuleType
 import gradio as gr
 from gradio.i18n import I18nData
 
-from orchestra_app.ui import texts_finding, texts_frontier, texts_labels, texts_queue, texts_study
+from orchestra_app.ui import (
+    texts_finding,
+    texts_frontier,
+    texts_labels,
+    texts_queue,
+    texts_study,
+    texts_train,
+)
 from orchestra_app.ui.texts_en import ENGLISH
 from orchestra_app.ui.texts_zh import CHINESE
 
-PARTS: tuple[ModuleType, ...] = (texts_finding, texts_frontier, texts_labels, texts_queue, texts_study)
+PARTS: tuple[ModuleType, ...] = (
+    texts_finding,
+    texts_frontier,
+    texts_labels,
+    texts_queue,
+    texts_study,
+    texts_train,
+)
 """Each has ENGLISH and CHINESE, with keys that begin with the part's name."""
 TEXTS = {
     "en": ENGLISH | {key: text for part in PARTS for key, text in part.ENGLISH.items()},

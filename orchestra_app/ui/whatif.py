@@ -54,12 +54,15 @@ def read(trace: Trace, cells: Any) -> dict[str, Price]:
     """Return the prices of an edited table; raises BadRate. Rows that are empty or foreign are left out."""
     known, found = set(names(trace)), {}
     for row in cells if isinstance(cells, list) else []:
-        if not isinstance(row, list) or len(row) != 1 + len(RATES) or row[0] not in known:
+        if not isinstance(row, list) or len(row) != 1 + len(RATES):
             continue
-        typed = {rate: _rate(row[0], rate, cell) for rate, cell in zip(RATES, row[1:], strict=True)}
+        name, *rates = row
+        if not isinstance(name, str) or name not in known:
+            continue
+        typed = {rate: _rate(name, rate, cell) for rate, cell in zip(RATES, rates, strict=True)}
         given = {rate: value for rate, value in typed.items() if value is not None}
         if given:
-            found[row[0]] = Price.model_validate({"source": "typed", **given})
+            found[name] = Price.model_validate({"source": "typed", **given})
     return found
 
 

@@ -12,6 +12,7 @@ import torch
 from orchestra_app import Budget, Options, Preference, Settings, Trace, Workspace
 from orchestra_app.backends.base import Request, State
 from orchestra_app.backends.local import Generated, LocalBackend, LocalModel
+from orchestra_app.backends.local.backend import fitting, seed_of
 from orchestra_app.catalogs import bundled
 from orchestra_app.catalogs.files import FOLDER
 from orchestra_app.core.catalog import Model
@@ -98,6 +99,14 @@ async def test_requests_that_come_together_are_one_batch_and_no_batch_is_too_lar
     await asyncio.gather(*(backend.complete(asking(seed=seed), RecordingPurse()) for seed in range(20)))
     await backend.close()
     assert counted.batches == [8, 8, 4]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "together"),
+    [([], 0), ([40_000], 1), ([40_000] * 2, 1), ([300] * 64, 64), ([16_384] * 9, 4), ([10, 10, 30_000], 2)],
+)
+def test_long_prompts_go_into_smaller_batches(lengths, together):
+    assert fitting(lengths) == together
 
 
 async def test_one_seed_gives_one_reply_whatever_else_is_asked(backend):
@@ -323,8 +332,6 @@ async def test_a_local_policy_that_is_not_here_cannot_be_chosen_and_says_why(
 
 
 def test_replacing_the_seed_of_a_state_changes_the_draw():
-    from orchestra_app.backends.local.backend import seed_of
-
     request = asking(seed=1)
     other = replace(request, state=replace(request.state, seed=2))
     assert seed_of(request) != seed_of(other) and seed_of(request) == seed_of(asking(seed=1))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import Memory, World, make_task, make_world, play
 
@@ -115,7 +115,7 @@ async def test_a_budget_that_is_used_up_already_ends_the_fork_before_it_spends(l
     assert said in child.error
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None)
 @given(cost=st.floats(0, 0.06), turn=st.integers(1, 3), turns=st.integers(1, 4))
 def test_whatever_the_budget_a_fork_spends_nothing_beyond_it(cost: float, turn: int, turns: int):
     async def attack() -> None:

@@ -1,4 +1,4 @@
-"""The frontier's figure as JSON: what is drawn is what the report says, and nothing of it runs in a browser."""
+"""The frontier's figure as JSON: what is drawn is what the report says, and no name becomes a tag."""
 
 import json
 from typing import Any

@@ -3,20 +3,17 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import gradio as gr
 import pytest
 import pytest_asyncio
-from hypothesis import given
-from hypothesis import strategies as st
 from studied_traces import ADA, ADMIN, BOB, FREE, played
 
 from orchestra_app import Settings, Trace, Workspace
-from orchestra_app.core.message import Reply
+from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.task import Budget, Preference
-from orchestra_app.core.trace import Turn
-from orchestra_app.core.usage import Charge, Price, Usage
 from orchestra_app.frontier.repricing import price_table
 from orchestra_app.orchestrator.fork import Fork
 from orchestra_app.ui import whatif
@@ -50,8 +47,9 @@ def world(desk: Desk) -> Workspace:
     return desk.workspace
 
 
-@pytest.fixture(scope="module")
-def panel() -> Study:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def panel() -> Study:
+    # Where no loop runs, Gradio makes one and leaves it open.
     with gr.Blocks():
         return study(sheet())
 
@@ -63,7 +61,7 @@ def form(trace: Trace, turn: Any = 2, cells: Any = None, **fields: Any) -> Form:
 
 
 def text(value: Any) -> str:
-    return re.sub("<[^>]+>", " ", " ".join(value["parts"]))
+    return unescape(re.sub("<[^>]+>", " ", " ".join(value["parts"])))
 
 
 async def test_an_opened_trace_shows_its_own_settings_and_costs_what_it_cost(desk, panel):
@@ -164,7 +162,7 @@ async def test_deleting_a_trace_that_is_compared_leaves_one_sentence(desk):
         ("http://[", "http://["),
     ],
 )
-def test_an_id_is_read_from_what_was_pasted(typed, named):
+async def test_an_id_is_read_from_what_was_pasted(typed, named):
     assert trace_named(typed) == named
 
 
@@ -219,36 +217,11 @@ async def test_a_reported_cost_is_marked_and_says_when_it_is_replaced(world):
     trace.turns[-1] = last.model_copy(update={"results": (result.model_copy(update={"charges": paid}),)})
     booked = whatif.booked(trace)
     bill, costs = whatif.bill(trace, booked, EN)
-    assert "the provider's own figure" in str(bill) and sum(costs) == pytest.approx(trace.cost)
+    assert "the provider's own figure" in unescape(bill) and sum(costs) == pytest.approx(trace.cost)
     name = paid[0].who
     dearer = booked | {name: booked[name].model_copy(update={"output": 99.0})}
     bill, _ = whatif.bill(trace, dearer, EN)
     assert "≈" in str(bill) and "not exact" in str(bill)
-
-
-def snapped(charges: list[Charge]) -> Trace:
-    """A trace of one turn with these charges."""
-    turn = Turn(offered=(), instruction="", reply=Reply(charges=tuple(charges)))
-    return Trace.model_construct(id="t", turns=[turn])
-
-
-CELLS = st.none() | st.floats() | st.text(max_size=4) | st.booleans() | st.integers() | st.lists(st.none())
-
-
-@given(st.lists(st.lists(CELLS, max_size=6) | CELLS, max_size=4), st.lists(CELLS, min_size=4, max_size=4))
-def test_whatever_stands_in_the_table_is_a_price_or_a_sentence(rows, rates):
-    charge = Charge(
-        who="gpt-5", kind="expert", usage=Usage(input_tokens=9), price=Price(input=1), cost=9e-6, at=1
-    )
-    trace = snapped([charge])
-    try:
-        found = whatif.read(trace, [*rows, [whatif.names(trace)[0], *rates]])
-    except whatif.BadRate as wrong:
-        assert wrong.name in whatif.names(trace) and wrong.rate in whatif.RATES
-        return
-    assert set(found) <= set(whatif.names(trace))
-    _, costs = whatif.bill(trace, found, EN)
-    assert all(0 <= cost < 1e9 for cost in costs)
 
 
 async def test_a_bad_rate_is_named_and_the_rest_stays(desk, panel):
@@ -264,17 +237,15 @@ async def test_another_budget_or_other_sliders_say_where_it_would_have_stopped(d
     trace = await played(desk.workspace)
     known = desk.workspace.catalog()
 
-    def judged(preference: Preference | None = None, **limits: Any) -> str:
-        wish = preference or Preference()
-        return text({"parts": [whatif.judged(trace, wish, Budget(**limits), known, EN)]})
+    def judged(limits: Budget, wish: Preference | None = None) -> str:
+        return text({"parts": [whatif.judged(trace, wish or Preference(), limits, known, EN)]})
 
-    limits: dict[str, Any] = {"cost": None, "seconds": None}
-    assert EN["study_fits"] in judged(**limits)
-    assert "beyond the budget" in judged(**limits | {"cost": trace.cost / 2})
-    assert "too late" in judged(**limits | {"seconds": trace.seconds / 2})
-    assert "before turn 2" in judged(**limits | {"turns": 1})
+    assert EN["study_fits"] in judged(FREE)
+    assert "beyond the budget" in judged(Budget(cost=trace.cost / 2, seconds=None))
+    assert "too late" in judged(Budget(cost=None, seconds=trace.seconds / 2))
+    assert "before turn 2" in judged(Budget(cost=None, seconds=None, turns=1))
     models = {charge.who for charge in trace.charges}
-    never = judged(Preference(weights={name: 0.0 for name in known.sliders if name in models}), **limits)
+    never = judged(FREE, Preference(weights={name: 0.0 for name in known.sliders if name in models}))
     assert "would not have been on offer" in never and "to 0%" in never
     over = form(trace, turn=3)
     over = replace(over, wish=replace(over.wish, budget_cost=1e-6))
@@ -284,7 +255,7 @@ async def test_another_budget_or_other_sliders_say_where_it_would_have_stopped(d
 
 async def test_a_trace_of_another_catalogue_is_shown_but_not_forked(desk, panel):
     trace = await played(desk.workspace)
-    changed = desk.workspace.catalog().model_copy(update={"title": "Changed since"})
+    changed = Catalog.model_validate(desk.workspace.catalog().model_dump() | {"title": "Changed since"})
     parts = desk.workspace.parts()
     known, parts.catalog = parts.catalog, changed
     try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,6 +20,8 @@ FREE = Price(source="this computer")
 """What a model costs here where the catalogue says nothing."""
 TEMPERATURE = 1.0
 """Where neither request nor catalogue says: what a policy is trained at."""
+MOST_PAIRS = 2**30
+"""Pairs of prompt tokens in a batch: its attention mask takes a byte for each."""
 LOADING = "Loading the model ...\n"
 
 
@@ -156,8 +158,9 @@ class LocalBackend:
                 while self._coming and len(self._waiting) < self._batch:
                     self._arrived.clear()
                     await self._arrived.wait()
-                self._running = self._waiting[: self._batch]
-                del self._waiting[: self._batch]
+                lengths = [len(job.prompt) for job in self._waiting[: self._batch]]
+                self._running = self._waiting[: fitting(lengths)]
+                del self._waiting[: len(self._running)]
                 if self._running:
                     await self._answer(self._running)
         finally:
@@ -205,6 +208,16 @@ class LocalBackend:
             prompt_ids=tuple(job.prompt), completion_ids=generated.ids, logprobs=generated.logprobs
         )
         return reply.model_copy(update={"tokens": tokens, "at": at})
+
+
+def fitting(lengths: Sequence[int]) -> int:
+    """Return how many of the prompts of these lengths go into one batch: at least one where there is any."""
+    longest = 0
+    for count, length in enumerate(lengths):
+        longest = max(longest, length)
+        if count and (count + 1) * longest**2 > MOST_PAIRS:
+            return count
+    return len(lengths)
 
 
 def seed_of(request: Request) -> int:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
+from os.path import commonprefix
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from orchestra_app.core.errors import BackendError
 
 ROWS_AT_ONCE = 8
 """Rows whose whole stretches are turned into log-probabilities together: it bounds their memory."""
+WORTH_SHARING = 16
+"""Tokens that prompts have in common from which on these are seen once for all."""
 KEPT_SHARE = 0.75
 """Finished rows leave the batch once no more than this share of it is left."""
 
@@ -89,6 +92,7 @@ def decode(
     Raises BackendError where the model's figures are not numbers.
     """
     batch = _Batch(model, rows, pad)
+    batch.share()
     while batch.rows:
         logits = batch.forward()
         _settle_stretches(batch.rows, logits)
@@ -113,6 +117,27 @@ class _Batch:
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._takes = frozenset(signature(inner.forward).parameters)
 
+    def share(self) -> None:
+        """Let the model see once what all prompts begin with: the tools, or one whole prompt of a group."""
+        common = len(commonprefix([row.pending for row in self.rows]))
+        # The last token of each prompt stays: its logits are what the reply is drawn from.
+        common = min([common, *(len(row.pending) - row.forced - 1 for row in self.rows)])
+        if len(self.rows) < 2 or common < WORTH_SHARING:
+            return
+        ids = torch.tensor([self.rows[0].pending[:common]], device=self._device)
+        cache = self._model(input_ids=ids, use_cache=True, **self._known(logits_to_keep=1)).past_key_values
+        if not hasattr(cache, "batch_repeat_interleave"):
+            return
+        cache.batch_repeat_interleave(len(self.rows))
+        self._cache = cache
+        self._mask = torch.ones((len(self.rows), common), dtype=torch.long, device=self._device)
+        for row in self.rows:
+            row.pending, row.seen = row.pending[common:], common
+
+    def _known(self, **options: Any) -> dict[str, Any]:
+        """Return the options that this kind of model takes."""
+        return {name: value for name, value in options.items() if name in self._takes}
+
     def forward(self) -> torch.Tensor:
         """Return the logits of what is pending: (rows, positions, vocabulary), the last for what is next."""
         fed = [[] if row.done else row.pending for row in self.rows]
@@ -124,13 +149,13 @@ class _Batch:
         self._mask = torch.cat([self._mask, mask], dim=1)
         seen = torch.tensor([[row.seen] for row in self.rows], device=self._device)
         kept = 1 + max(row.forced for row in self.rows)
-        options = {"position_ids": (mask.cumsum(1) - 1).clamp(min=0) + seen, "logits_to_keep": kept}
+        positions = (mask.cumsum(1) - 1).clamp(min=0) + seen
         out = self._model(
             input_ids=ids,
             attention_mask=self._mask,
             past_key_values=self._cache,
             use_cache=True,
-            **{name: value for name, value in options.items() if name in self._takes},
+            **self._known(position_ids=positions, logits_to_keep=kept),
         )
         self._cache = out.past_key_values
         for row, each in zip(self.rows, fed, strict=True):

@@ -20,6 +20,10 @@ ADDRESS = """(shown) => {
   window.tracesShown = true;
 }"""
 """Writes where the page stands into the address, and keeps what another tab had there."""
+TYPED = """(_, ...others) => {
+  return [{ typed: !!document.activeElement?.matches('.filters input, .filters textarea') }, ...others];
+}"""
+"""Says whether a person has changed a field, not a link that fills it in."""
 LEFT = """() => {
   // Gradio also tells of the tab that is there at first, before the link was read.
   if (!window.tracesShown || new URLSearchParams(location.search).get('tab') !== 'traces') return;
@@ -60,18 +64,21 @@ def _wire_pages(desk: Desk, page: TracesPage) -> None:
 
         return turn
 
-    async def change(request: gr.Request, stored: Any, place: Any, *sent: Any) -> dict[Any, Any]:
-        values = page.asked(place, sent)
-        # A field also changes where a link fills it in, and that is no reason to leave the link's page.
-        if clean(values) != clean(place if isinstance(place, dict) else {}):
-            values["number"] = 1
+    async def first(request: gr.Request, stored: Any, _: Any, *sent: Any) -> dict[Any, Any]:
+        values = page.filters.values(sent)
         return await listed(desk, page, _visitor(desk, request, stored), values)
 
-    fields = [
-        field.change if isinstance(field, gr.Textbox) else field.input
-        for field in page.filters.fields.values()
-    ]
-    gr.on(fields, change, page.inputs, page.outputs, trigger_mode="always_last", **MANY)
+    async def typed(request: gr.Request, mark: Any, *sent: Any) -> dict[Any, Any]:
+        if not isinstance(mark, dict) or not mark.get("typed"):
+            return {page.problem: gr.skip()}
+        return await first(request, *sent)
+
+    fields, lately = page.filters.fields.values(), {"trigger_mode": "always_last"}
+    menus = [field.input for field in fields if isinstance(field, gr.Dropdown)]
+    gr.on(menus, first, page.inputs, page.outputs, **lately, **MANY)
+    # Gradio tells of what is typed, but not of what is pasted or erased, other than as any change.
+    texts = [field.change for field in fields if isinstance(field, gr.Textbox)]
+    gr.on(texts, typed, [page.address, *page.inputs], page.outputs, js=TYPED, **lately, **MANY)
     page.newer.click(turned(-1), page.inputs, page.outputs, **MANY)
     page.older.click(turned(1), page.inputs, page.outputs, **MANY)
 

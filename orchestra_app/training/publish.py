@@ -1,0 +1,36 @@
+"""Pushes a checkpoint to the Hugging Face Hub as a private model."""
+
+import re
+from pathlib import Path
+
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.job import Checkpoint
+
+TARGET = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
+
+
+def publish(checkpoint: Checkpoint, to: str, token: str | None) -> str:
+    """Upload a checkpoint's folder to the model `to` and return its address; raises ConfigError."""
+    from httpx import HTTPError
+    from huggingface_hub import HfApi
+
+    if not TARGET.fullmatch(to.strip()):
+        raise ConfigError("Name the model as user/name, such as ann/my-policy.")
+    if not token:
+        raise ConfigError("Set HF_TOKEN to a token that may write, then push again.")
+    if not Path(checkpoint.path).is_dir():
+        raise ConfigError(f"The files of {checkpoint.name} are gone: train it anew.")
+    api = HfApi(token=token)
+    try:
+        api.create_repo(to.strip(), repo_type="model", private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=to.strip(), repo_type="model", folder_path=checkpoint.path, ignore_patterns=["resume.pt"]
+        )
+    except (HTTPError, OSError) as error:
+        # The answer may repeat what was sent, the token included.
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        said = f"status {status}" if status else type(error).__name__
+        raise ConfigError(
+            f"The Hub did not take {to.strip()} ({said}): check that HF_TOKEN may write there."
+        ) from None
+    return f"{api.endpoint}/{to.strip()}"
