@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestra_app.core.task import Budget, Preference, Task
     from orchestra_app.core.trace import Label, Trace, Turn
     from orchestra_app.core.usage import Charge, Price, Usage
+    from orchestra_app.orchestrator.fork import Fork
     from orchestra_app.orchestrator.loop import Options, Orchestrator
     from orchestra_app.storage.recorder import record
     from orchestra_app.storage.store import Store
@@ -23,6 +24,7 @@ __all__ = [
     "Catalog",
     "Charge",
     "Event",
+    "Fork",
     "Label",
     "Options",
     "OrchestraError",
@@ -51,6 +53,7 @@ _MODULES = {
     "core.task": ("Budget", "Preference", "Task"),
     "core.trace": ("Label", "Trace", "Turn"),
     "core.usage": ("Charge", "Price", "Usage"),
+    "orchestrator.fork": ("Fork",),
     "orchestrator.loop": ("Options", "Orchestrator"),
     "storage.recorder": ("record",),
     "storage.store": ("Store",),

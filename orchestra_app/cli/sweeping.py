@@ -22,11 +22,11 @@ from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.forecast import FINISHED, learn
 from orchestra_app.frontier.gather import labelled, sweep_rows, sweep_subject
 from orchestra_app.frontier.outlook import Outlook, is_much, look_ahead
-from orchestra_app.frontier.presets import NEUTRAL_PRESET, preset
 from orchestra_app.frontier.report import Report, export, report
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, prepare, sweep
 from orchestra_app.orchestrator import questions
+from orchestra_app.orchestrator.presets import NEUTRAL_PRESET, preset
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.workspace import Workspace

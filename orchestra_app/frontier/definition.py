@@ -16,7 +16,7 @@ from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import CatalogRef
 from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.value import Value
-from orchestra_app.frontier.presets import NEUTRAL_PRESET
+from orchestra_app.orchestrator.presets import NEUTRAL_PRESET
 from orchestra_app.orchestrator.questions import Question, digest
 
 ALWAYS = ("do-nothing", "cheapest", "random", "rules", "best-expert", "best-pipeline")

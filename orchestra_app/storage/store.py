@@ -119,6 +119,10 @@ class Store:
         """Delete a finished trace of `owner` with its turns and labels; return whether it was there."""
         return await asyncio.to_thread(self._delete, trace_id, owner)
 
+    async def delete_all(self, owner: str) -> int:
+        """Delete every finished trace of `owner` with its turns, labels and votes; return how many."""
+        return await asyncio.to_thread(self._delete_all, owner)
+
     async def add_label(self, trace_id: str, label: Label) -> int:
         """Keep a label, bring the verdict up to date and return the label's id."""
         return await asyncio.to_thread(self._write, labels.add, trace_id, label)
@@ -287,6 +291,11 @@ class Store:
             if status == "running":
                 raise StorageError(f"Trace {trace_id} is still running; stop it before you delete it.")
             return connection.execute(delete(TRACE).where(*mine)).rowcount > 0
+
+    def _delete_all(self, owner: str) -> int:
+        with self._database.write() as connection:
+            mine = (TRACE.c.owner == owner, TRACE.c.status != "running")
+            return connection.execute(delete(TRACE).where(*mine)).rowcount
 
     def _save_catalog(self, catalog: Catalog) -> None:
         with self._database.write() as connection:

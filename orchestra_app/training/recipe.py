@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.value import Value
-from orchestra_app.orchestrator.presets import PRESETS, preset
+from orchestra_app.orchestrator.presets import preset
+from orchestra_app.rehearsal.questions import questions
 from orchestra_app.training import checkpoint
 from orchestra_app.training.stage import Stage, open_stage
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 NAME = "small-policy"
 STEPS = 1_500
+HELD_BACK = 600
+"""Train questions that it never sees, for choosing settings by."""
+WISHES = ("balanced", "best", "frugal", "quick")
+"""Presets that it meets, the commonest first."""
 MADE = (
     "A Qwen3 architecture with random weights, taught on visited states by a planner that knows the table of "
     "the rehearsal's simulated experts, with sliders, exclusions and budgets drawn at random; the tokenizer "
     "is its own. No weights, data or text of any other model went into it."
 )
 LIMITS = (
-    "It knows the tools, prices and question kinds of the rehearsal and nothing else: it does not read prices, "
+    "It knows the tools, prices and question kinds of the rehearsal and nothing else: it reads no prices, "
     "and under other tools it is out of place. Wordings that it never saw lower its accuracy. Its figures say "
     "nothing about real models. Budgets and exclusions are kept by the program, not by it."
 )
@@ -89,8 +94,9 @@ async def rehearsal(
 def _rows(stage: Stage, tokenizer: "PreTrainedTokenizerFast", seed: int):
     from orchestra_app.training import warm
 
-    presets = {name: preset(name, stage.catalog) for name in ("balanced", *PRESETS)}
-    return warm.Rehearsals(stage, warm.Prompts(tokenizer), seed=seed, presets=presets)
+    presets = {name: preset(name, stage.catalog) for name in WISHES}
+    asked = questions("train")[:-HELD_BACK]
+    return warm.Rehearsals(stage, warm.Prompts(tokenizer), seed=seed, presets=presets, asked=asked)
 
 
 def _notes(seed: int, steps: int) -> dict[str, str]:

@@ -31,7 +31,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast, *, seed: int) -> Qwen3ForCaus
 
 
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write weights, tokenizer and settings into a folder, as AutoModelForCausalLM and AutoTokenizer read them."""
+    """Write weights, tokenizer and settings into a folder, as the Auto classes of transformers read them."""
     model.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )

@@ -1,4 +1,4 @@
-"""The rehearsal's stage inside this process: the real loop, tools and ledger over simulated experts, unrecorded."""
+"""The rehearsal inside this process: the real loop, tools and ledger over simulated experts, unrecorded."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager

@@ -15,9 +15,9 @@ from orchestra_app.core.message import Message
 from orchestra_app.core.task import Preference
 from orchestra_app.orchestrator.instruction import COST_STEPS, SECONDS_STEPS, instruction
 from orchestra_app.orchestrator.packed import SYSTEM
+from orchestra_app.rehearsal.corpus import corpus
 from orchestra_app.rehearsal.places import places
 from orchestra_app.rehearsal.questions import questions
-from orchestra_app.rehearsal.corpus import corpus
 from orchestra_app.tools.roster import Experts, Roster
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _sentences(catalog: Catalog) -> Iterator[str]:
 
 
 def _schema_pieces(catalog: Catalog, tokenizer: "PreTrainedTokenizerFast") -> Iterator[str]:
-    """Yield the constant text around the tools, the schemas that are often seen, and their pieces by alias."""
+    """Yield the constant text around the tools, the schemas that are often seen, and their pieces."""
     asked = (Message(role="system", content=SYSTEM), Message(role="user", content=""))
 
     def shown(schema: dict[str, Any]) -> tuple[str, str, str]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 import torch
 from torch.nn import functional
@@ -187,10 +186,10 @@ class Rehearsals:
 class Schedule:
     """How long and how fast the warm start learns."""
 
-    steps: int = 1_400
+    steps: int = 1_500
     batch: int = 64
     rate: float = 3e-3
-    first_turns: float = 0.3
+    first_turns: float = 0.2
     """Share of the steps that see first turns only, which are short."""
     aside: float = 0.3
     """Weight of what is learned beside the reply."""

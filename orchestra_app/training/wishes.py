@@ -1,4 +1,4 @@
-"""Sliders and budgets drawn at random, as a small policy meets them: presets often, every slider sometimes."""
+"""Sliders and budgets drawn at random: presets often, every slider sometimes."""
 
 from random import Random
 
@@ -12,7 +12,7 @@ DEAREST, SLOWEST = 0.1, 180
 
 
 def draw_preference(random: Random, catalog: Catalog, presets: dict[str, Preference]) -> Preference:
-    """Return a preset half of the time, the first most often, else sliders and exclusions drawn one by one."""
+    """Return a preset half of the time, the first most often, else sliders and exclusions."""
     if random.random() < 0.5:
         names = list(presets)
         return presets[random.choices(names, [4.0, *([1.5] * (len(names) - 1))])[0]]

@@ -19,7 +19,11 @@ from orchestra_app.ui.api import wire_api
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.pages.ask import ask_page
 from orchestra_app.ui.pages.ask_events import wire_ask
+from orchestra_app.ui.pages.blind import blind_page
+from orchestra_app.ui.pages.blind_events import wire_blind
 from orchestra_app.ui.pages.catalog import catalog_page, wire_catalog
+from orchestra_app.ui.pages.exchange import exchange_page
+from orchestra_app.ui.pages.exchange_events import wire_exchange
 from orchestra_app.ui.pages.frontier import frontier_page
 from orchestra_app.ui.pages.frontier_events import wire_frontier
 from orchestra_app.ui.pages.queue import queue_page
@@ -58,8 +62,12 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
             ):
                 with gr.Tab(label("queue_find"), id="find"):
                     kept = traces_page(browser)
+                    with kept.listed:
+                        exchanged = exchange_page()
                 with gr.Tab(label("queue_label"), id="label") as label_tab:
                     waiting = queue_page(browser)
+                with gr.Tab(label("blind_tab"), id="blind") as blind_tab:
+                    compared_blind = blind_page(browser, names)
             with gr.Tab(label("frontier"), id="frontier") as frontier_tab:
                 compared = frontier_page(browser, names)
             with gr.Tab(label("train"), id="train") as train_tab:
@@ -69,6 +77,8 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_ask(blocks, desk, asking)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tab=label_tab)
+        wire_exchange(desk, exchanged, kept, tab=traces_tab)
+        wire_blind(desk, compared_blind, tab=blind_tab)
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_train(desk, training, tab=train_tab)
         wire_catalog(desk, shown, tab=catalog_tab)
@@ -109,7 +119,8 @@ def serve(workspace: Workspace, **options: Any) -> gr.Blocks:
         "server_name": host,
         "server_port": port,
         "max_threads": 160,
-        "max_file_size": "1mb",
+        # Strangers upload question sets at most; an export that is imported is larger.
+        "max_file_size": "256mb" if private(host) else "1mb",
         "allowed_paths": [str(ASSETS)],
         "blocked_paths": [str(workspace.settings.home)],
         "footer_links": ["api"],

@@ -11,6 +11,7 @@ from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.fork import Fork
 from orchestra_app.orchestrator.loop import Options
 from orchestra_app.orchestrator.runs import Run
+from orchestra_app.storage.queries import Filter
 from orchestra_app.ui.forecasts import Forecasts
 from orchestra_app.ui.labels import Details, whole
 from orchestra_app.ui.sweeps import Sweeps
@@ -23,6 +24,8 @@ MOST_RUNS = 3
 """Runs that one visitor may have under way."""
 MOST_RUNS_OF_ALL = 64
 """Runs that all visitors together may have under way."""
+MOST_SIBLINGS = 32
+"""Traces of a group that are compared with one of them."""
 PLAYED = 20.0
 """Simulated seconds that the page plays in one."""
 
@@ -55,14 +58,15 @@ async def begin(
     policy: str | None = None,
     played: bool = True,
     fork: Fork | None = None,
+    consent: bool = False,
 ) -> Run:
     """Start a run; raises ConfigError with one sentence, before anything is spent, where that cannot be.
 
     played: True where a simulated run is shown at `PLAYED`, not at once. fork: the visitor's own trace that
-    it goes on from; its question is asked, whatever the wish says.
+    it goes on from; its question is asked, whatever the wish says. consent: whether others may use the trace.
     """
     async with desk.starting:
-        return await _begun(desk, visitor, wish, (catalog, policy), played, fork)
+        return await _begun(desk, visitor, wish, (catalog, policy), (played, consent), fork)
 
 
 async def _begun(
@@ -70,10 +74,11 @@ async def _begun(
     visitor: Visitor,
     wish: Wish,
     names: tuple[str | None, str | None],
-    played: bool,
+    told: tuple[bool, bool],
     fork: Fork | None,
 ) -> Run:
     workspace, texts, (catalog, policy) = desk.workspace, TEXTS[visitor.language], names
+    played, consent = told
     known = workspace.catalog(catalog)
     for problem in problems(wish, known):
         raise ConfigError(problem.sentence(texts))
@@ -91,7 +96,7 @@ async def _begun(
             task = workspace.task(wish.question, catalog, **fields)
     except ValidationError:
         raise ConfigError(texts["odd_question"]) from None
-    options = Options(owner=visitor.owner, seed=int(wish.seed), fork=fork)
+    options = Options(owner=visitor.owner, seed=int(wish.seed), fork=fork, consent=consent)
     speed = PLAYED if played and known.simulated else None
     return await workspace.begin(task, catalog=catalog, policy=policy, options=options, speed=speed)
 
@@ -104,6 +109,21 @@ async def find(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
 async def look(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
     """Return a trace that the visitor may look at, an admin at everybody's; raises ConfigError for others."""
     return await _found(desk, visitor, trace_id, visitor.sees)
+
+
+async def siblings(desk: Desk, visitor: Visitor, trace: Trace) -> tuple[list[Trace], int]:
+    """Return the finished traces of a trace's group that the visitor may look at, itself among them.
+
+    With them comes how many the group has; of a large one only `MOST_SIBLINGS` are read.
+    """
+    # A star in a filter stands for any characters, and so for traces of other groups.
+    if not trace.group or "*" in trace.group:
+        return [], 0
+    store = desk.workspace.store
+    ids = await store.ids(Filter(group=trace.group, owner=visitor.sees))
+    others = [each for each in ids if each != trace.id][: MOST_SIBLINGS - 1]
+    read = await store.traces([trace.id, *others])
+    return [each for each in read.values() if each.status != "running"], len(ids)
 
 
 async def _found(desk: Desk, visitor: Visitor, trace_id: Any, owner: str | None) -> Trace:

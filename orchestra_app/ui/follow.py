@@ -8,7 +8,8 @@ from typing import Any
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.runs import Run
-from orchestra_app.ui.asking import Desk, look
+from orchestra_app.ui.asking import Desk, look, siblings
+from orchestra_app.ui.facts import facts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.transcript import transcript
 from orchestra_app.ui.view import View
@@ -48,7 +49,9 @@ async def follow(
             raise OrchestraError(run.error)
     trace = await look(desk, visitor, run_id)
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
-    yield view.kept_trace(trace, TEXTS[visitor.language], catalog), True
+    group, count = await siblings(desk, visitor, trace)
+    texts = TEXTS[visitor.language]
+    yield view.kept_trace(trace, texts, catalog, beside=facts(trace, group, texts, count=count)), True
 
 
 async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:

@@ -32,7 +32,7 @@ def _script() -> str:
     # A `css_template` or a prop would be evaluated anew with every snapshot, and the page's styles with it.
     constants = {"TEXTS": TEXTS, "SHEET": _read("view.css")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    return "\n".join([*lines, *map(_read, ("words.js", "layout.js", "view.js"))])
+    return "\n".join([*lines, *map(_read, ("words.js", "layout.js", "scrub.js", "view.js"))])
 
 
 def _read(name: str) -> str:

@@ -2,9 +2,10 @@
   const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
   const seen = node => node && node.offsetParent !== null && !node.disabled;
   const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure', s: 'skip', u: 'undo' };
-  const views = ['', 'trace-', 'queue-'];
+  const votes = { a: 'better-a', b: 'better-b', t: 'tie', x: 'bad' };
+  const views = ['', 'trace-', 'queue-', 'blind-'];
 
-  // What a key stands for: a rating with Shift, a mark on the call that has the focus, a verdict, skip or undo.
+  // What a key stands for: a rating with Shift, a mark on the call that has the focus, a blind vote, a verdict, skip or undo.
   const meant = event => {
     const digit = event.shiftKey && /^Digit([1-5])$/.exec(event.code);
     if (digit) {
@@ -14,6 +15,8 @@
     const key = event.key.toLowerCase();
     const mark = event.target.closest?.('[data-keys]')?.querySelector(`[data-key="${CSS.escape(key)}"]`);
     const name = verdicts[key];
+    const vote = votes[key] && document.querySelector(`#blind-${votes[key]}`);
+    if (!mark && seen(vote)) return vote;
     return mark || (name && views.map(view => document.querySelector(`#${view}${/^\d$/.test(key) ? 'verdict-' : ''}${name}`)).find(seen));
   };
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.task import NEUTRAL
-from orchestra_app.frontier import presets
+from orchestra_app.orchestrator import presets
 
 NAMES = ("frugal", "balanced", "best")
 

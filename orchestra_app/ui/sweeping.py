@@ -17,10 +17,10 @@ from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.forecast import FINISHED
 from orchestra_app.frontier.gather import Gathered, labelled_runs, sweep_rows, sweep_subject
 from orchestra_app.frontier.outlook import Outlook, is_much, look_ahead
-from orchestra_app.frontier.presets import PRESETS, preset
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import prepare
 from orchestra_app.orchestrator import questions
+from orchestra_app.orchestrator.presets import PRESETS, preset
 from orchestra_app.orchestrator.route import Route
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.ui.asking import Desk

@@ -9,6 +9,9 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 from orchestra_app.ui import (
+    texts_blind,
+    texts_exchange,
+    texts_facts,
     texts_finding,
     texts_frontier,
     texts_labels,
@@ -20,6 +23,9 @@ from orchestra_app.ui.texts_en import ENGLISH
 from orchestra_app.ui.texts_zh import CHINESE
 
 PARTS: tuple[ModuleType, ...] = (
+    texts_blind,
+    texts_exchange,
+    texts_facts,
     texts_finding,
     texts_frontier,
     texts_labels,

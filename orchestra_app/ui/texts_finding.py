@@ -39,7 +39,7 @@ CHINESE = {
     "finding_seconds_to": "秒数止",
     "finding_since": "日期起（UTC）",
     "finding_until": "日期止（UTC）",
-    "finding_day": "年年年年-月月-日日",
+    "finding_day": "年-月-日",
     "finding_decided": "正确或错误",
     "finding_unread": "无法识别，未用于筛选：{names}。请写成 0.05 或 2026-01-31。",
     "finding_previous": "上一页",

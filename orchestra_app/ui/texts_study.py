@@ -20,8 +20,8 @@ ENGLISH = {
     "study_turn_past": "{turn} · go on after the end",
     "study_begin": "Fork",
     "study_plan": (
-        "Turns taken over: {count}. They use {cost} and {seconds} of the budget before it begins, and nothing "
-        "of them is paid again."
+        "Turns taken over: {count}. They use {cost} and {seconds} of the budget before it begins, and "
+        "nothing of them is paid again."
     ),
     "study_plan_first": "Nothing is taken over: the question runs again from its beginning.",
     "study_plan_excess": (

@@ -54,6 +54,7 @@ class View:
         speed: float = 1.0,
         reserved: float = 0.0,
         text: str = "",
+        beside: Markup | None = None,
     ) -> dict[Any, Any]:
         """Return what the components show of a trace; `pieces` are its transcript's.
 
@@ -70,16 +71,19 @@ class View:
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.verdict: gr.Column(visible=over),
-            self.bill: parts(trace.id, bill),
+            self.bill: parts(trace.id, bill, *([beside] if beside else [])),
             self.transcript: parts(trace.id, title, *pieces),
             self.gold: "",
             self.kept: None,
             **self.details.shown(trace, texts),
         }
 
-    def kept_trace(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
-        """Return what the components show of a trace that is over."""
-        return self.shown(trace, texts, catalog=catalog, pieces=transcript(trace, catalog, texts))
+    def kept_trace(
+        self, trace: Trace, texts: Texts, catalog: Catalog | None, *, beside: Markup | None = None
+    ) -> dict[Any, Any]:
+        """Return what the components show of a trace that is over; `beside` stands beside its bill."""
+        pieces = transcript(trace, catalog, texts)
+        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside)
 
 
 def _streamed(text: str) -> list[Markup]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,21 @@ from orchestra_app.storage.store import Store
 AT_ONCE, TURNS, EACH, MANY = 64, 4, 25, 100_000
 OTHERS = tuple(f"visitor:{number:024x}" for number in range(4))
 SWEEP = Filter(group="sweep-000003/*-00000003", policy="b", owner="local")
+CASES: list[tuple[str, Filter, int, Sort]] = [
+    ("all", Filter(), 1, "newest"),
+    ("the last page", Filter(), MANY // 50, "newest"),
+    ("one owner's", Filter(owner="local"), 1, "newest"),
+    ("status and policy", Filter(status="answered", policy="b"), 1, "newest"),
+    ("verdict and cost", Filter(verdict="correct", cost_from=0.01, owner="local"), 1, "newest"),
+    ("tool", Filter(tool="search", status="failed"), 1, "newest"),
+    ("text", Filter(text="(t4242"), 1, "newest"),
+    ("one setting of a sweep", SWEEP, 1, "newest"),
+    ("the dearest", Filter(), 1, "dearest"),
+    ("the dearest, second page", Filter(), 2, "dearest"),
+    ("one owner's cheapest", Filter(owner="local"), 1, "cheapest"),
+    ("one policy's slowest of a source", Filter(policy="b", source="test", seconds_from=2), 1, "slowest"),
+    ("dearest with a text", Filter(text="t4", owner="local"), 1, "dearest"),
+]
 
 
 async def _events(name: str) -> AsyncGenerator[Event, None]:
@@ -111,29 +127,15 @@ def _fill(address: str) -> None:
 async def finding(address: str) -> None:
     _fill(address)
     store = Store.open(address)
-    cases: tuple[tuple[str, Filter, int, Sort], ...] = (
-        ("all", Filter(), 1, "newest"),
-        ("the last page", Filter(), MANY // 50, "newest"),
-        ("one owner's", Filter(owner="local"), 1, "newest"),
-        ("status and policy", Filter(status="answered", policy="b"), 1, "newest"),
-        ("verdict and cost", Filter(verdict="correct", cost_from=0.01, owner="local"), 1, "newest"),
-        ("tool", Filter(tool="search", status="failed"), 1, "newest"),
-        ("text", Filter(text="(t4242"), 1, "newest"),
-        ("one setting of a sweep", SWEEP, 1, "newest"),
-        ("the dearest", Filter(), 1, "dearest"),
-        ("the dearest, second page", Filter(), 2, "dearest"),
-        ("one owner's cheapest", Filter(owner="local"), 1, "cheapest"),
-        ("one policy's slowest of a source", Filter(policy="b", source="test", seconds_from=2), 1, "slowest"),
-        ("dearest with a text", Filter(text="t4", owner="local"), 1, "dearest"),
-    )
-    for title, wanted, page, sort in cases:
-        await _timed(
-            f"list + count of {MANY} traces, {title}",
-            lambda: asyncio.gather(store.list(wanted, page=page, sort=sort), store.count(wanted)),  # noqa: B023
-        )
+    for case in CASES:
+        await _timed(f"list + count of {MANY} traces, {case[0]}", partial(_page, store, *case[1:]))
     for title, wanted in {"one owner": Filter(owner="local"), "all owners": Filter()}.items():
-        await _timed(f"facets of {MANY} traces, {title}", lambda: store.facets(wanted))  # noqa: B023
+        await _timed(f"facets of {MANY} traces, {title}", partial(store.facets, wanted))
     store.close()
+
+
+async def _page(store: Store, wanted: Filter, page: int, sort: Sort) -> None:
+    await asyncio.gather(store.list(wanted, page=page, sort=sort), store.count(wanted))
 
 
 async def _timed(title: str, work: Callable[[], Awaitable[Any]]) -> None:

@@ -33,7 +33,9 @@ def _loaded(place: str, found: Path | str, options: dict[str, Any], where: str) 
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
         with warnings.catch_warnings():
             # What libraries remark on their own insides is nothing that the person can act on.

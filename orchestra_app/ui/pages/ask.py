@@ -10,6 +10,7 @@ import gradio as gr
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import choices
 from orchestra_app.ui.asking import Desk, begin
+from orchestra_app.ui.consent import consent_box, consented
 from orchestra_app.ui.follow import follow
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.settings import Settings, settings, vendors
@@ -30,6 +31,7 @@ class AskPage:
     question: gr.Textbox
     ask: gr.Button
     stop: gr.Button
+    consent: gr.Checkbox
     problem: gr.HTML
     route: gr.HTML
     examples: gr.Row
@@ -53,6 +55,7 @@ def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
         with gr.Column(scale=1, min_width=300, elem_classes=["main"]):
             with gr.Column(elem_classes=["card", "question-card"]):
                 question, ask, stop, route = _question()
+                consent = consent_box()
             problem = sheet(elem_id="problem")
             with gr.Row(elem_classes=["examples"], elem_id="examples") as examples:
                 gr.Markdown(label("examples"), container=False)
@@ -68,6 +71,7 @@ def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
         question=question,
         ask=ask,
         stop=stop,
+        consent=consent,
         problem=problem,
         route=route,
         examples=examples,
@@ -149,7 +153,7 @@ async def started(
     """Begin a run and return what changes on the page, or the sentence that says why it cannot begin."""
     catalog, policy = asked
     try:
-        run = await begin(desk, visitor, wish, catalog=catalog, policy=policy)
+        run = await begin(desk, visitor, wish, catalog=catalog, policy=policy, consent=consented(browser))
     except OrchestraError as error:
         return {page.problem: said(str(error)), page.current: ""}
     return {

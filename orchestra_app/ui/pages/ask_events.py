@@ -9,6 +9,7 @@ import gradio as gr
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import choices
 from orchestra_app.ui.asking import Desk, find
+from orchestra_app.ui.consent import wire_consent
 from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.pages.ask import (
     QUIET,
@@ -89,6 +90,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     for kind, button in page.kinds.items():
         button.click(lambda kind=kind: choices.example(kind), None, page.question, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
+    wire_consent(blocks, page.consent, page.browser)
     with page.settings.mixer:
 
         @gr.render(page.mixed, triggers=[page.mixed.change], show_progress="hidden")

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from orchestra_app.frontier.presets import NEUTRAL_PRESET, PRESETS
+from orchestra_app.orchestrator.presets import NEUTRAL_PRESET, PRESETS
 from orchestra_app.ui.choices import Choices
 from orchestra_app.ui.sheet import sheet
 from orchestra_app.ui.sweeping import LABELLED, SETS

@@ -122,7 +122,7 @@ def wire_study(
                     prefix=PREFIX,
                     weights=mixed.weights,
                 )
-                _wire_mixer(desk, page, sliders, visitor, [*here, *fields])
+                _wire_mixer(desk, page, mixed, sliders, visitor, [*here, *fields])
 
 
 def _form(names: list[str], values: tuple[Any, ...]) -> Form:
@@ -134,6 +134,7 @@ def _form(names: list[str], values: tuple[Any, ...]) -> Form:
 def _wire_mixer(
     desk: Desk,
     page: TracesPage,
+    mixed: Mixed,
     sliders: dict[str, gr.Slider],
     visitor: Callable[[gr.Request, Any], Visitor],
     fields: list[Any],
@@ -149,7 +150,7 @@ def _wire_mixer(
         return dict(zip(names, values, strict=True))
 
     def setting(name: str) -> Any:
-        return lambda: positions(preset(name, desk.workspace.catalog()), names)
+        return lambda: positions(preset(name, mixed.catalog), names)
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     begun = [study.problem, study.begun]
@@ -160,7 +161,7 @@ def _wire_mixer(
     for name in NAMES:
         chosen.presets[name].click(setting(name), None, placed, **QUIET)
     chosen.neutral.click(
-        lambda: [*positions(preset("balanced", desk.workspace.catalog()), names), [], False, 0],
+        lambda: [*positions(preset("balanced", mixed.catalog), names), [], False, 0],
         None,
         [*placed, chosen.vendors, chosen.soft, chosen.seed],
         **QUIET,

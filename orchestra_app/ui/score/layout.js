@@ -102,11 +102,11 @@ const nice = value => {
 // The budget line is drawn off the scale while the curve would lie flat under it.
 function broken() {
   const limit = shot.budget.cost;
-  return limit !== null && shot.cost + shot.reserved < BROKEN * limit;
+  return limit !== null && full.cost + full.reserved < BROKEN * limit;
 }
 
 function ceiling() {
-  const most = shot.cost + shot.reserved, limit = shot.budget.cost;
+  const most = full.cost + full.reserved, limit = shot.budget.cost;
   if (limit === null || broken()) return nice(Math.max(most * 1.05, 0.0001));
   return Math.max(limit, most * 1.05, 0.0001);
 }
@@ -182,7 +182,7 @@ function glide() {
   if (performance.now() - told > 90) clock();
   // A phone shows a part of the score: it turns the page where the cursor comes near the edge.
   const hidden = end - scrolled > view * 0.85 || end < scrolled;
-  if (view && follows && shot.live && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.45);
+  if (view && follows && (shot.live || playing) && hidden) scroller.scrollLeft = scrolled = Math.max(0, end - view * 0.45);
 }
 
 function clock() {

@@ -122,7 +122,8 @@ function totals() {
   const limit = budget.cost === null ? texts.unlimited : fill('budget', { cost: dollars(budget.cost) });
   const said = { status: texts[shot.status], cost: dollars(shot.cost), budget: limit, turns: shot.turns, limit: budget.turns };
   const spoken = fill('spoken', said);
-  say(one('.spoken'), spoken);
+  // What is announced is what became of the run, not each picture of its past.
+  if (!past()) say(one('.spoken'), spoken);
 }
 
 function describe() {
@@ -130,7 +131,10 @@ function describe() {
   if (key === described) return;
   described = key;
   detail.replaceChildren();
-  if (!item) return make('p', 'choose', detail, texts.choose);
+  if (!item) {
+    turnBelow();
+    return make('p', 'choose', detail, texts.choose);
+  }
   const { note } = item, card = make('div', 'particulars', detail), head = make('div', 'title', card);
   card.dataset.lane = note.l;
   make('i', 'glyph', head);
@@ -143,6 +147,26 @@ function describe() {
     make('dt', '', row, texts[name]);
     make('dd', '', row, said).dir = 'auto';
   }
+  const turn = turnBelow();
+  if (turn) make('button', 'read', card, fill('read', { turn: number(turnOf(note)) })).type = 'button';
+}
+
+// The turn of a chosen note is opened and marked in the transcript of the same view, if it has one.
+function turnBelow() {
+  const view = element.closest('[id$=live]'), item = drawn.get(chosen);
+  const below = view && document.getElementById(view.id.replace(/live$/, 'transcript'));
+  for (const turn of below?.querySelectorAll('.turn[aria-current]') || []) turn.removeAttribute('aria-current');
+  const turn = item && below?.querySelectorAll('.turn')[turnOf(item.note) - 1];
+  turn?.setAttribute('aria-current', 'true');
+  return turn;
+}
+
+function readTurn() {
+  const turn = turnBelow();
+  if (!turn) return;
+  turn.open = true;
+  turn.scrollIntoView({ behavior: calm.matches ? 'auto' : 'smooth', block: 'start' });
+  turn.querySelector('summary').focus({ preventScroll: true });
 }
 
 function choose(id) {
@@ -190,6 +214,8 @@ function clear() {
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
   Object.assign(span, { now: 0 });
   scroller.scrollLeft = scrolled = 0;
+  leave();
+  [full, heard] = [null, []];
   [shot, marks, shown, laid, chosen, described, follows] = [null, [], 0, -1, '', '', true];
 }
 
@@ -202,16 +228,28 @@ function rest() {
   for (const name of LANES) stack(lanes[name]);
   for (const selector of ['.status', '.badge', '.more', '.spoken', '.trouble']) say(one(selector), '');
   one('.held').style.width = 0;
-  one('.skip').hidden = one('.trouble').hidden = true;
+  one('.skip').hidden = one('.trouble').hidden = one('.scrub').hidden = true;
   scroller.setAttribute('aria-label', texts.plain);
   describe();
 }
 
 function draw() {
   const next = props.value;
-  if (!next?.notes || next.run !== shot?.run) clear();
+  if (!next?.notes || next.run !== full?.run) clear();
   if (!next?.notes) return rest();
-  [shot, arrived] = [next, performance.now()];
+  take(next);
+  picture();
+}
+
+// Notes that come back stand where they stood: order tells which of two lies above.
+function inOrder(parent, nodes) {
+  nodes.forEach((node, place) => {
+    if (parent.children[place] !== node) parent.insertBefore(node, parent.children[place] || null);
+  });
+}
+
+function picture() {
+  [shot, arrived] = [seen(), performance.now()];
   one('.score').dataset.state = shot.live ? 'live' : shot.status;
   scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
   marks = shot.notes.map(drawNote);
@@ -219,10 +257,13 @@ function draw() {
   for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line.remove(), drawn.delete(id)];
   if (marks.length && !marks.some(item => item.button.tabIndex === 0)) marks[0].button.tabIndex = 0;
   for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
+  inOrder(list, marks.map(item => item.line));
+  for (const name of LANES) inOrder(lanes[name].notes, lanes[name].items.map(item => item.button));
   for (const name of LANES) stack(lanes[name]);
-  lanes.judge.lane.hidden = !lanes.judge.items.length;
+  lanes.judge.lane.hidden = !full.notes.some(text => text.includes('"l":"judge"'));
   top = ceiling();
   totals();
+  showScrub();
   describe();
   advance();
   layout();
@@ -242,11 +283,13 @@ for (const node of element.querySelectorAll('[data-text]')) node.textContent = t
 element.addEventListener('click', event => {
   const note = event.target.closest('.note');
   if (note) choose(note.dataset.id);
+  if (event.target.closest('.read')) readTurn();
   if (event.target.closest('.skip')) trigger('skip', { run: shot.run });
 });
 element.addEventListener('keydown', onKey);
 element.addEventListener('focusin', onFocus);
 for (const kind of ['wheel', 'pointerdown']) scroller.addEventListener(kind, () => { follows = false; }, { passive: true });
+wireScrub();
 new ResizeObserver(measure).observe(one('.plot'));
 new IntersectionObserver(entries => { inView = entries.at(-1).isIntersecting; schedule(); }).observe(element);
 watch('value', draw);

@@ -1,0 +1,170 @@
+"""What the small policy reaches beside the baselines, paired by question.
+
+Run as `python -m tests.benchmarks.policy_quality [N] [FOLDER ...]`: N questions of every set, and folders of
+policies (each trained from another seed); without any, the shipped one. Every figure is simulated.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from orchestra_app.backends.baseline import BASELINES
+from orchestra_app.backends.local import LocalBackend, LocalModel
+from orchestra_app.core.task import Budget, Preference, Task
+from orchestra_app.core.trace import Trace, alias_of
+from orchestra_app.orchestrator.policy import Policy
+from orchestra_app.orchestrator.presets import preset
+from orchestra_app.rehearsal.questions import Question, questions
+from orchestra_app.scoring.match import matches
+from orchestra_app.training.stage import Stage, open_stage, roll
+
+AT_ONCE = 96
+FREE = Budget(cost=None, seconds=None)
+REPLICATES = 2_000
+FLIPS = ("gpt-5", "gpt-5-mini", "qwen3-32b", "llama-70b")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a setting came to, one number per question."""
+
+    right: np.ndarray
+    cost: np.ndarray
+    seconds: np.ndarray
+    calls: dict[str, int]
+    overshoots: int
+    violations: int
+
+    @property
+    def line(self) -> str:
+        error = self.right.std() / len(self.right) ** 0.5
+        return (
+            f"{100 * self.right.mean():5.1f} % (± {196 * error:.1f})  ${self.cost.mean():.5f}  "
+            f"{self.seconds.mean():5.1f} s  overshoots {self.overshoots}  violations {self.violations}"
+        )
+
+
+def outcome(stage: Stage, asked: Sequence[Question], traces: Sequence[Trace]) -> Outcome:
+    """Return what the traces of these questions came to."""
+    models = Counter(
+        found[1].model
+        for trace in traces
+        for _, call, _ in trace.calls
+        if (found := stage.catalog.choice(alias_of(call) or ""))
+    )
+    over = sum(trace.task.budget.cost is not None and trace.cost > trace.task.budget.cost for trace in traces)
+    return Outcome(
+        right=np.array(
+            [
+                trace.answer is not None and matches(trace.answer, question.gold)
+                for question, trace in zip(asked, traces, strict=True)
+            ],
+            float,
+        ),
+        cost=np.array([trace.cost for trace in traces]),
+        seconds=np.array([trace.seconds for trace in traces]),
+        calls=dict(models),
+        overshoots=over,
+        violations=sum(trace.violations for trace in traces),
+    )
+
+
+async def run(
+    stage: Stage, policy: Policy, asked: Sequence[Question], wish: Preference, budget: Budget
+) -> Outcome:
+    """Ask every question once and return what came of it."""
+    gate, orchestrator = asyncio.Semaphore(AT_ONCE), stage.orchestrator(policy)
+
+    async def one(number: int, question: Question) -> Trace:
+        task = Task(id=str(number), question=question.text, preference=wish, budget=budget)
+        async with gate:
+            return await roll(orchestrator, task, seed=0)
+
+    traces = await asyncio.gather(*(one(number, question) for number, question in enumerate(asked)))
+    return outcome(stage, asked, traces)
+
+
+def paired(a: Outcome, b: Outcome) -> str:
+    """Return the difference in accuracy with its paired 95 % interval, and the ratios of cost and time."""
+    random, count = np.random.default_rng(0), len(a.right)
+    gap = a.right - b.right
+    drawn = gap[random.integers(0, count, (REPLICATES, count))].mean(axis=1)
+    low, high = np.percentile(100 * drawn, [2.5, 97.5])
+    return (
+        f"{100 * gap.mean():+5.1f} points [{low:+.1f}, {high:+.1f}], "
+        f"{a.cost.mean() / max(b.cost.mean(), 1e-12):.2f} x its cost, "
+        f"{b.seconds.mean() / max(a.seconds.mean(), 1e-9):.2f} x as fast"
+    )
+
+
+def baseline(stage: Stage, name: str) -> Policy:
+    return stage.policy(name, BASELINES[name])
+
+
+async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]) -> dict[str, Outcome]:
+    """Return what one policy reaches under each preset, and with sliders flipped."""
+    backend = LocalBackend(lambda: LocalModel.load(str(folder)), constrained=True, batch=AT_ONCE)
+    policy = stage.policy(name, backend)
+    found: dict[str, Outcome] = {}
+    for wish in ("balanced", "best", "frugal", "quick"):
+        found[wish] = await run(stage, policy, asked, preset(wish, stage.catalog), FREE)
+        print(f"{name:10} {wish:22} {found[wish].line}", flush=True)
+    for budget in (Budget(), Budget(cost=0.01, seconds=120), Budget(cost=0.003, seconds=60)):
+        name_of = f"balanced, ${budget.cost}, {budget.seconds:g} s"
+        found[name_of] = await run(stage, policy, asked, Preference(), budget)
+        print(f"{name:10} {name_of:22} {found[name_of].line}", flush=True)
+    neutral = found["balanced"].calls
+    for model in FLIPS:
+        for side, slider in (("preferred", 0.9), ("avoided", 0.1)):
+            wish = Preference(weights={model: slider})
+            flipped = (await run(stage, policy, asked[:600], wish, FREE)).calls
+            print(
+                f"{name:10} {model} {side}: {share(flipped, model)} of the calls; {share(neutral, model)} neutral"
+            )
+    await backend.close()
+    return found
+
+
+def share(calls: dict[str, int], model: str) -> str:
+    return f"{100 * calls.get(model, 0) / max(1, sum(calls.values())):.1f} %"
+
+
+async def main(count: int, folders: Sequence[Path]) -> None:
+    async with open_stage() as stage:
+        for split in ("heldout", "reworded"):
+            asked = questions(split)[:count]
+            print(f"{split}: n = {len(asked)}, all simulated")
+            others: dict[str, Outcome] = {}
+            if split == "heldout":
+                for name in BASELINES:
+                    others[name] = await run(stage, baseline(stage, name), asked, Preference(), FREE)
+                    print(f"{name:33} {others[name].line}", flush=True)
+                others["search + best expert"] = await run(
+                    stage,
+                    baseline(stage, "best-pipeline"),
+                    asked,
+                    Preference(excluded=("enhance_reasoning",)),
+                    FREE,
+                )
+                print(f"{'search + best expert':33} {others['search + best expert'].line}", flush=True)
+            for folder in folders:
+                found = await small(stage, folder.name, folder, asked)
+                for wish in ("balanced", "best") if others else ():
+                    for name, other in others.items():
+                        print(f"  {folder.name}, {wish} against {name}: {paired(found[wish], other)}")
+                totals = {
+                    key: [each.right.mean(), each.cost.mean(), each.seconds.mean()]
+                    for key, each in found.items()
+                }
+                print(json.dumps({"policy": folder.name, "split": split, **totals}))
+
+
+if __name__ == "__main__":
+    given = [Path(each) for each in sys.argv[2:]] or [Path("assets/policy")]
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_400, given))

@@ -1,0 +1,137 @@
+"""Blind duels: the order is random and hidden until the vote, and forged or second votes count for nothing."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from orchestra_app.core.errors import ConfigError
+from orchestra_app.ui import duels
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.duels import Asked, Duel, Duels, Setting, setting_of
+from orchestra_app.ui.pages.blind import BlindPage, blind_page
+from orchestra_app.ui.pages.blind_events import attached, shown, voted
+from orchestra_app.ui.visitor import Door, Visitor
+from orchestra_app.workspace import Workspace
+
+ANN, EVE = (Visitor(name, False, "en") for name in ("visitor:ann", "visitor:eve"))
+ADMIN = Visitor("local", True, "en")
+ONE, OTHER = Setting("rules", "frugal"), Setting("best-expert", "best")
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    workspace = await Workspace.open()
+    yield Desk(workspace, Door(local=False))
+    await workspace.aclose()
+
+
+@pytest.fixture
+def page() -> BlindPage:
+    with gr.Blocks():
+        return blind_page(gr.BrowserState({}), [("rehearsal", "rehearsal")])
+
+
+async def dueled(desk: Desk, known: Duels, visitor: Visitor = ANN, **asked: Any) -> Duel:
+    wanted = {"question": "What is 6 * 7?", "catalog": "rehearsal", "settings": (ONE, OTHER)} | asked
+    duel = await duels.start(desk, known, visitor, Asked(**wanted))
+    await duels.finished(desk, duel)
+    return duel
+
+
+async def test_the_coin_puts_each_setting_first_about_as_often(desk: Desk):
+    known = Duels(random.Random(3))
+    first = [(await dueled(desk, known)).settings[0] for _ in range(16)]
+    assert {ONE, OTHER} == set(first) and 3 <= first.count(ONE) <= 13
+
+
+async def test_nothing_that_is_shown_before_the_vote_tells_a_setting_and_everything_after_it(
+    desk: Desk, page: BlindPage
+):
+    known = Duels(random.Random(1))
+    duel = await dueled(desk, known)
+    before = "".join([str(list(each.values())) async for each in attached(desk, known, page, ANN, duel.id)])
+    hidden = ("rules", "best-expert", "Frugal", "Best", "$", "Open the trace", *duel.runs)
+    assert "42" in before and not [each for each in hidden if each in before]
+    after = str(list((await voted(desk, known, page, ANN, duel.id, "a")).values()))
+    assert not [each for each in ("rules", "best-expert", "$", *duel.runs) if each not in after]
+    assert str(list((await shown(desk, page, ANN, duel)).values())).count("Open the trace") == 2
+
+
+async def test_a_vote_is_the_owners_one_real_choice_and_counts_once(desk: Desk):
+    known = Duels()
+    duel = await dueled(desk, known)
+    forged: list[tuple[Visitor, Any, Any]] = [
+        (EVE, duel.id, "a"),
+        (ADMIN, duel.id, "a"),
+        (ANN, "nothing", "a"),
+        (ANN, None, "a"),
+        (ANN, {"id": duel.id}, "a"),
+        (ANN, duel.runs[0], "a"),
+        (ANN, duel.id, "c"),
+        (ANN, duel.id, ["a"]),
+    ]
+    for visitor, name, choice in forged:
+        with pytest.raises(ConfigError):
+            await duels.say(desk, known, visitor, name, choice)
+    assert not await desk.workspace.store.votes()
+    await duels.say(desk, known, ANN, duel.id, "both bad")
+    with pytest.raises(ConfigError, match="does not count"):
+        await duels.say(desk, known, ANN, duel.id, "a")
+    (vote,) = (await desk.workspace.store.votes()).values()
+    assert (vote.a, vote.b, vote.choice, vote.by) == (*duel.runs, "both bad", ANN.owner)
+
+
+async def test_a_vote_that_was_taken_back_is_gone_and_cannot_be_given_again(desk: Desk):
+    known = Duels()
+    duel = await dueled(desk, known)
+    await duels.say(desk, known, ANN, duel.id, "b")
+    with pytest.raises(ConfigError):
+        await duels.take_back(desk, known, EVE, duel.id)
+    await duels.take_back(desk, known, ANN, duel.id)
+    assert not await desk.workspace.store.votes() and not await duels.table(desk, known, ANN)
+    for again in (duels.say(desk, known, ANN, duel.id, "b"), duels.take_back(desk, known, ANN, duel.id)):
+        with pytest.raises(ConfigError):
+            await again
+
+
+async def test_the_table_tells_who_won_whatever_stood_first_and_visitors_see_their_own(desk: Desk):
+    known = Duels()
+    for _ in range(3):
+        duel = await dueled(desk, known)
+        await duels.say(desk, known, ANN, duel.id, "a" if duel.settings[0] == ONE else "b")
+    (found,) = await duels.table(desk, known, ANN)
+    assert found.second == "rules · Frugal · rehearsal" and (found.wins, found.losses) == (0, 3)
+    assert found.cost and found.cost.mean < 0, "the dear expert saves nothing"
+    assert not await duels.table(desk, known, EVE)
+    assert (await duels.table(desk, known, ADMIN))[0].count == 3
+
+
+async def test_traces_know_their_preset_again_and_two_drawn_settings_differ(desk: Desk):
+    known = Duels(random.Random(5))
+    for _ in range(4):
+        duel = await dueled(desk, known, settings=None, consent=True)
+        assert duel.settings[0] != duel.settings[1]
+        for name, setting in zip(duel.runs, duel.settings, strict=True):
+            trace = await desk.workspace.store.get(name)
+            assert trace and trace.consent and trace.owner == ANN.owner
+            assert setting_of(trace, await desk.workspace.store.catalog(trace.catalog.hash)) == setting
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"settings": (ONE, ONE)},
+        {"settings": (ONE, Setting("nobody", "best"))},
+        {"settings": (ONE, Setting("rules", "quick' --"))},
+        {"question": "  "},
+        {"question": {"a": 1}},
+        {"catalog": "nowhere"},
+    ],
+)
+async def test_what_cannot_be_asked_runs_nothing(desk: Desk, asked: dict[str, Any]):
+    with pytest.raises(ConfigError):
+        await dueled(desk, Duels(), **asked)
+    assert not await desk.workspace.store.count() and not desk.workspace.runs.active()
