@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -24,6 +25,9 @@ for _name in [name for name in os.environ if FOREIGN.match(name) or name == "COL
     del os.environ[_name]
 # set while this file is imported, so that session fixtures and the processes they start see it too
 os.environ.update(QUIET, ORCHESTRA_HOME=str(_home))
+# no test asserts how long something takes
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 def pytest_unconfigure() -> None:

@@ -11,7 +11,7 @@ from orchestra_app.core.errors import BackendError, BudgetError, ConfigError
 from orchestra_app.core.task import Budget
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.orchestrator.ledger import CallPurse, RunPurse
-from orchestra_app.scoring.judge import Judge
+from orchestra_app.scoring.judge import Judge, can_judge
 from orchestra_app.scoring.verdict import gold_of, is_new, judged, verdict
 from orchestra_app.workspace import Workspace
 
@@ -61,9 +61,9 @@ async def _judge(workspace: Workspace, name: str, catalog: str | None) -> Judge:
             f"There is no model {name[:80]!r} in the catalogue {parts.catalog.name}; "
             f"choose one of: {', '.join(known)}."
         )
-    if known[name].backend == "simulated":
+    if not can_judge(known[name]):
         raise ConfigError(
-            f"{name} is simulated in the catalogue {parts.catalog.name} and cannot judge; "
+            f"{name} is simulated or held to calls in the catalogue {parts.catalog.name} and cannot judge; "
             "name a catalogue with real models, such as --catalog live."
         )
     if reason := (await parts.obstacles()).get(name):

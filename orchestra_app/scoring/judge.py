@@ -40,6 +40,11 @@ Reply with one JSON object and nothing else:
  "confidence": the confidence from 0 to 100 that the answer itself states, 100 where it states none}"""
 
 
+def can_judge(model: Model) -> bool:
+    """Return whether a model can say whatever it likes: no simulated one, and none held to calls."""
+    return model.backend != "simulated" and not model.options.get("constrained")
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What a judge said."""

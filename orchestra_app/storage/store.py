@@ -112,7 +112,7 @@ class Store:
         return await asyncio.to_thread(self._read, count_facets, wanted)
 
     async def kin(self, trace_id: str, owner: str | None) -> Kin:
-        """Return the trace that one was forked from, its forks, and others of its question; see `find_kin`."""
+        """Return the trace that one was forked from, its forks, and others of its question."""
         return await asyncio.to_thread(self._read, find_kin, trace_id, owner)
 
     async def delete(self, trace_id: str, owner: str) -> bool:

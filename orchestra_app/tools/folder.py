@@ -196,6 +196,10 @@ class _HtmlText(HTMLParser):
         elif not self._hidden:
             self.text.append(re.sub(r"\s+", " ", data))
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        # The library raises on a section such as `<![;` that it does not know; here its text is passed over.
+        return self.rawdata.find(">", i) + 1 or -1
+
 
 def html_text(page: str) -> tuple[str, str]:
     """Return the title and the visible text of an HTML page."""

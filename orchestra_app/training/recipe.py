@@ -32,8 +32,8 @@ MADE = (
 )
 LIMITS = (
     "It knows the tools, prices and question kinds of the rehearsal and nothing else: it reads no prices, "
-    "and under other tools it is out of place. Wordings that it never saw lower its accuracy. Its figures say "
-    "nothing about real models. Budgets and exclusions are kept by the program, not by it."
+    "and under other tools it is out of place. Wordings that it never saw lower its accuracy. Its "
+    "figures say nothing about real models. Budgets and exclusions are kept by the program, not by it."
 )
 TEMPLATE = "The chat template is Qwen3's (Apache-2.0), as TRL carries it."
 

@@ -88,7 +88,8 @@ def make_tokenizer(catalog: Catalog) -> "PreTrainedTokenizerFast":
     wrapped.chat_template = chat_template()
     pieces = dict.fromkeys([*TAGS, *CONTEXT_PIECES, *_sentences(catalog), *_schema_pieces(catalog, wrapped)])
     pieces |= dict.fromkeys(_reply_pieces(catalog))
-    wrapped.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in pieces])
+    added: Any = [AddedToken(piece, normalized=False, special=False) for piece in pieces]
+    wrapped.add_tokens(added)
     return wrapped
 
 

@@ -60,7 +60,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 gr.Tab(label("traces"), id="traces") as traces_tab,
                 gr.Tabs(selected="find", elem_id="trace-tabs"),
             ):
-                with gr.Tab(label("queue_find"), id="find"):
+                with gr.Tab(label("queue_find"), id="find") as find_tab:
                     kept = traces_page(browser)
                     with kept.listed:
                         exchanged = exchange_page()
@@ -77,7 +77,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_ask(blocks, desk, asking)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tab=label_tab)
-        wire_exchange(desk, exchanged, kept, tab=traces_tab)
+        wire_exchange(desk, exchanged, kept, tabs=(traces_tab, find_tab))
         wire_blind(desk, compared_blind, tab=blind_tab)
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_train(desk, training, tab=train_tab)

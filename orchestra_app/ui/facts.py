@@ -11,7 +11,7 @@ from orchestra_app.ui.markup import dollars, seconds, tag
 
 Texts = Mapping[str, str]
 FORMS: tuple[Form, ...] = ("product", "paper")
-COLUMNS = ("trace", "cost", "seconds", "verdict", "reward", "followed")
+COLUMNS = ("which", "cost", "seconds", "verdict", "reward", "followed")
 Earned = Mapping[str, tuple[float, ...]]
 """The reward under each of `FORMS`, by the id of the trace; NaN without a verdict."""
 
@@ -92,7 +92,7 @@ def _row(each: Trace, itself: bool, earned: float, texts: Texts) -> Markup:
     note = tag("small", texts["facts_this"]) if itself else None
     return tag(
         "tr",
-        tag("th", shown, note, scope="row", class_="trace"),
+        tag("th", shown, note, scope="row", class_="which"),
         tag("td", dollars(each.cost), class_="cost"),
         tag("td", seconds(each.seconds), class_="seconds"),
         tag("td", texts[f"verdict_{verdict}"], class_="verdict"),

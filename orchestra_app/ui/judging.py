@@ -9,7 +9,7 @@ from orchestra_app.core.task import Budget
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.orchestrator.accounts import PICO
 from orchestra_app.orchestrator.ledger import CallPurse, worst
-from orchestra_app.scoring.judge import Judge
+from orchestra_app.scoring.judge import Judge, can_judge
 from orchestra_app.scoring.verdict import gold_of, judged
 from orchestra_app.ui.asking import Desk, find
 from orchestra_app.ui.texts import TEXTS
@@ -104,7 +104,7 @@ async def _of_catalog(desk: Desk, name: str, trace: Trace, gold: str) -> AsyncGe
         yield str(error)
         return
     for model_name, model in parts.catalog.models.items():
-        if model.backend == "simulated":
+        if not can_judge(model):
             continue
         if reason := obstacles.get(model_name):
             yield f"{model_name}: {reason}"

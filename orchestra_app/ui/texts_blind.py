@@ -18,9 +18,8 @@ ENGLISH = {
     "blind_undo": "Undo the vote  U",
     "blind_running": "Both are at work. Their answers appear together, so that speed tells nothing.",
     "blind_vote_now": "Which answer is better? Vote to see which was which.",
-    "blind_nothing": "Ask a question: two answers appear here, side by side.",
     "blind_voted": "Your vote: {choice}.",
-    "blind_taken_back": "Taken back: it does not count. Ask again to vote, for these two are no longer blind.",
+    "blind_taken_back": "Taken back: it does not count. Ask again to vote; these two are told.",
     "blind_a": "A is better",
     "blind_b": "B is better",
     "blind_both bad": "both bad",
@@ -35,8 +34,8 @@ ENGLISH = {
     "blind_saves": "First saves",
     "blind_saves_seconds": "First is quicker by",
     "blind_counts": "{wins} won · {losses} lost · {ties} ties · {bad} both bad",
-    "blind_note": "Wins with Wilson's 95 % interval, ties and both bad as half. Savings per question with the "
-    "paired 95 % t interval. What the rehearsal gives is simulated.",
+    "blind_note": "Wins with Wilson's 95 % interval, ties and both bad as half. Savings per question with "
+    "the paired 95 % t interval. What the rehearsal gives is simulated.",
     "blind_no_duel": "This comparison is not here any more; ask again.",
     "blind_same": "These are the same two settings; choose two that differ.",
     "blind_no_preset": "There is no such preset; choose one from the menu.",
@@ -48,7 +47,8 @@ ENGLISH = {
 }
 CHINESE = {
     "blind_tab": "盲测 A/B",
-    "blind_hint": "一个问题同时用两种设置回答，不显示名称、顺序随机。投票之后揭晓哪个是哪个，以及各自的费用。",
+    "blind_hint": "一个问题同时用两种设置回答，不显示名称、顺序随机。"
+    "投票之后揭晓哪个是哪个，以及各自的费用。",
     "blind_random": "随机问题",
     "blind_surprise": "随机抽取两种设置",
     "blind_one": "一种设置",
@@ -63,7 +63,6 @@ CHINESE = {
     "blind_undo": "撤销投票  U",
     "blind_running": "两边都在运行。两个答案会同时出现，速度不会透露信息。",
     "blind_vote_now": "哪个答案更好？投票后揭晓。",
-    "blind_nothing": "提一个问题：两个答案会并排出现在这里。",
     "blind_voted": "你的投票：{choice}。",
     "blind_taken_back": "已撤销，不计入。这两个答案已经揭晓，请重新提问后再投票。",
     "blind_a": "A 更好",
@@ -80,7 +79,8 @@ CHINESE = {
     "blind_saves": "前者节省",
     "blind_saves_seconds": "前者快",
     "blind_counts": "{wins} 胜 · {losses} 负 · {ties} 平 · {bad} 都不好",
-    "blind_note": "胜率附 Wilson 95 % 区间，平局与都不好计半胜。节省为每题配对差，附 95 % t 区间。排练所得均为模拟。",
+    "blind_note": "胜率附 Wilson 95 % 区间，平局与都不好计半胜。"
+    "节省为每题配对差，附 95 % t 区间。排练所得均为模拟。",
     "blind_no_duel": "这次对比已不在；请重新提问。",
     "blind_same": "两种设置相同；请选择不同的两种。",
     "blind_no_preset": "没有这个预设；请从菜单中选择。",

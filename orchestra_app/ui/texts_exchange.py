@@ -4,9 +4,10 @@ ENGLISH = {
     "exchange_consent": "Others may use this trace for research and training",
     "exchange_notice_title": "What is kept, and what for",
     "exchange_notice": "Every run is kept as a trace: the question, the settings, each call with its result "
-    "and cost, the answer and what people say of it, with a random name for this browser or your login. It is kept "
-    "so that you can find, compare and label it. Without the tick it is never exported for others, nor shown "
-    "to them. You can delete a trace where it is open in the Traces tab, and everything of yours under "
+    "and cost, the answer and what people say of it, with a random name for this browser or your login. It "
+    "is kept so that you can find, compare and label it. Without the tick it is never exported for others, "
+    "and only you and the administrators of this page see it. You can delete a trace where it is open in the "
+    "Traces tab, and everything of yours under "
     "*Export, import, delete* there. What was exported before cannot be called back.",
     "exchange_title": "Export, import, delete",
     "exchange_format": "Format",
@@ -41,8 +42,8 @@ CHINESE = {
     "exchange_consent": "允许他人将此记录用于研究和训练",
     "exchange_notice_title": "保存什么，用于什么",
     "exchange_notice": "每次运行都保存为一条记录：问题、设置、每次调用及其结果和费用、答案以及人们的评判，"
-    "并附上此浏览器的随机名称或你的登录名。保存是为了让你能查找、比较和标注。不勾选则绝不会导出给他人，也不会"
-    "向他人显示。在“记录”页打开一条记录即可删除它，在那里的“导出、导入、删除”中可删除你的全部记录。此前已导出的"
+    "并附上此浏览器的随机名称或你的登录名。保存是为了让你能查找、比较和标注。不勾选则绝不会导出给他人，且只有"
+    "你和此页面的管理员能看到。在“记录”页打开一条记录即可删除它，在那里的“导出、导入、删除”中可删除你的全部记录。此前已导出的"
     "内容无法收回。",
     "exchange_title": "导出、导入、删除",
     "exchange_format": "格式",

@@ -125,7 +125,8 @@ async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]
             wish = Preference(weights={model: slider})
             flipped = (await run(stage, policy, asked[:600], wish, FREE)).calls
             print(
-                f"{name:10} {model} {side}: {share(flipped, model)} of the calls; {share(neutral, model)} neutral"
+                f"{name:10} {model} {side}: {share(flipped, model)} of the calls; "
+                f"{share(neutral, model)} neutral"
             )
     await backend.close()
     return found

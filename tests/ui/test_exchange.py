@@ -1,4 +1,4 @@
-"""Export, import and deletion from the page: visitors take out and delete their own, and nothing breaks in."""
+"""Export, import and deletion from the page: visitors take out and delete their own; nothing breaks in."""
 
 import zipfile
 from collections.abc import AsyncIterator

@@ -47,7 +47,7 @@ def exchange_page() -> ExchangePage:
         with gr.Row(elem_classes=["verdict-row"]):
             make = _button("exchange_make", "exchange-make")
             file = gr.DownloadButton(
-                label("exchange_file"),
+                label("exchange_file"),  # pyright: ignore[reportArgumentType]
                 visible=False,
                 elem_id="exchange-file",
                 size="sm",
@@ -59,7 +59,7 @@ def exchange_page() -> ExchangePage:
             mine = _box("exchange_mine", "exchange-mine")
             with gr.Row(elem_classes=["verdict-row"]):
                 upload = gr.UploadButton(
-                    label("exchange_import"),
+                    label("exchange_import"),  # pyright: ignore[reportArgumentType]
                     file_types=[".zip", ".jsonl", ".parquet"],
                     elem_id="exchange-import",
                     size="sm",

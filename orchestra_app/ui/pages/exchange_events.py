@@ -27,8 +27,8 @@ Values = dict[Any, Any]
 Texts = dict[str, str]
 
 
-def wire_exchange(desk: Desk, page: ExchangePage, traces: TracesPage, *, tab: gr.Tab) -> None:
-    """Let the fold work on the list of `traces`; `tab` is that of both."""
+def wire_exchange(desk: Desk, page: ExchangePage, traces: TracesPage, *, tabs: tuple[gr.Tab, gr.Tab]) -> None:
+    """Let the fold work on the list of `traces`; `tabs`: all that has to do with traces, and the list's."""
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
@@ -71,11 +71,15 @@ def wire_exchange(desk: Desk, page: ExchangePage, traces: TracesPage, *, tab: gr
         return await _tried(page, done) | {page.sure: gr.Row(visible=False)}
 
     async def show(request: gr.Request, stored: Any, place: Any, *sent: Any) -> Values:
-        return await listed(desk, traces, visitor(request, stored), traces.asked(place, sent))
+        values = await listed(desk, traces, visitor(request, stored), traces.asked(place, sent))
+        # A trace that is open over the list keeps its address.
+        return {name: value for name, value in values.items() if name is not traces.address}
 
     showing: tuple[Any, ...] = (show, traces.inputs, traces.outputs)
     filters = traces.inputs[1:]
-    tab.select(arrive, [traces.browser], [page.admin], **ONE)
+    tabs[0].select(arrive, [traces.browser], [page.admin], **ONE)
+    # What was asked or labelled on another of the inner tabs is there at once.
+    tabs[1].select(*showing, **ONE)
     form = [traces.browser, page.format, page.shared, page.mine, *filters]
     page.make.click(make, form, [page.file, page.told], **ONE)
     pushing = [traces.browser, page.dataset, page.format, page.mine, *filters]
