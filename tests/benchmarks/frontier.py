@@ -1,6 +1,6 @@
 """Prints how long a frontier, re-pricing, a forecast and reading a sweep's runs back take.
 
-Run it with `python tests/benchmarks/frontier.py`; the goals are those of issue 3.
+Run it with `python tests/benchmarks/frontier.py`.
 """
 
 import time

@@ -32,7 +32,7 @@ TYPED = [
     (("ask", SUM, "--budget-seconds", "-5"), "seconds"),
     (("ask", SUM, "--exclude", "gpt5"), "vendor:"),
     (("ask", SUM, "--exclude", "vendor:nobody"), "vendor:"),
-    (("ask", SUM, "--policy", "nobody"), "choose one of: rules"),
+    (("ask", SUM, "--policy", "nobody"), "choose one of: small, rules"),
     (("ask", SUM, "--catalog", "nowhere"), "rehearsal"),
     (("ask", SUM, "--catalog", "/"), "not a file"),
     (("ask", SUM, "--catalog", "live"), "OPENAI_API_KEY"),
