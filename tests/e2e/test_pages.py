@@ -268,7 +268,7 @@ def test_a_phone_scrolls_in_one_direction_only(browser: Browser, address: str, w
         expect(page.locator("#preset-frugal")).not_to_be_visible()
         asked(page, typed("twodoc", 22))
         answered(page)
-        for tab in ("ask", "traces", "catalog"):
+        for tab in ("ask", "traces", "frontier", "train", "catalog"):
             page.locator(f"button[data-tab-id={tab}][role=tab]").click()
             page.wait_for_timeout(600)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390

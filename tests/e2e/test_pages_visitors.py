@@ -125,7 +125,7 @@ def test_the_api_refuses_what_cannot_be_asked_with_one_sentence(
 def test_only_clean_endpoints_are_public(client: Client):
     named = client.view_api(return_format="dict", print_info=False)
     assert isinstance(named, dict)
-    assert set(named["named_endpoints"]) == {"/ask", "/trace", "/traces", "/label"}
+    assert set(named["named_endpoints"]) == {"/ask", "/trace", "/traces", "/label", "/frontier"}
     assert not named["unnamed_endpoints"]
 
 

@@ -43,7 +43,7 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     async def refresh(catalog: Any) -> Values:
         return await offered(desk, page, catalog)
 
-    async def ask(request: gr.Request, stored: Any, *values: Any) -> Values:
+    async def start_both(request: gr.Request, stored: Any, *values: Any) -> Values:
         return await asked(desk, known, page, visitor(request, stored), (consented(stored), *values))
 
     async def attach(request: gr.Request, stored: Any, current: Any) -> AsyncGenerator[Values]:
@@ -81,7 +81,7 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     page.catalog.input(refresh, page.catalog, menus, **MANY)
     page.random.click(lambda: choices.example(random.choice(choices.KINDS)), None, page.question, **MANY)
     page.surprise.input(lambda on: gr.Row(visible=not on), page.surprise, page.menus, **MANY)
-    begun = page.ask.click(ask, [page.browser, *form], page.outputs, **MANY)
+    begun = page.ask.click(start_both, [page.browser, *form], page.outputs, **MANY)
     begun.then(attach, here, page.outputs, **MANY)
     for choice, button in page.votes.items():
         button.click(saying(_choice(choice)), here, page.outputs, **MANY).then(*counting, **MANY)
