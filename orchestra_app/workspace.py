@@ -131,6 +131,9 @@ class Workspace:
 
     async def policies(self, name: str | None = None) -> list[PolicyEntry]:
         """Return the policies of a catalogue, the default first; baselines last."""
+        return await self._entries(name, await self.checkpoints(self.catalog(name)))
+
+    async def _entries(self, name: str | None, trained: Mapping[str, Checkpoint]) -> list[PolicyEntry]:
         catalog, obstacles = self.catalog(name), await self.parts(name).obstacles()
         entries = [
             PolicyEntry(
@@ -138,7 +141,6 @@ class Workspace:
             )
             for policy, spec in catalog.policies.items()
         ]
-        trained = await self.checkpoints(catalog)
         entries += [
             PolicyEntry(each.name, each.name, _out_of_place(each, catalog)) for each in trained.values()
         ]
@@ -162,13 +164,13 @@ class Workspace:
         """
         parts = self.parts(catalog)
         obstacles = await parts.obstacles()
-        entries = await self.policies(catalog)
+        trained = await self.checkpoints(parts.catalog)
+        entries = await self._entries(catalog, trained)
         name = policy or entries[0].name
         reason = next((entry.reason for entry in entries if entry.name == name), None)
         if reason:
             raise ConfigError(f"The policy {name} cannot be used now. {reason}")
-        trained = (await self.checkpoints(parts.catalog)).get(name)
-        made = trained_policy(trained, parts) if trained else make_policy(name, parts)
+        made = trained_policy(trained[name], parts) if name in trained else make_policy(name, parts)
         if functions and made.protocol != "chat":
             raise ConfigError(f"The policy {name} takes no functions; choose one of the chat protocol.")
         toolbox = parts.toolbox(made.protocol, obstacles)

@@ -35,17 +35,12 @@ def defined(job: Path | None, resume: Path | None, changed: dict[str, Any]) -> D
 
 def new_folder(workspace: Workspace, definition: Definition) -> Path:
     """Return where a new job's checkpoints and events go."""
-    return jobs_folder(workspace) / f"{definition.name}-{uuid.uuid4().hex[:12]}"
-
-
-def jobs_folder(workspace: Workspace) -> Path:
-    """Return where the folders of training jobs lie."""
-    return workspace.settings.home / "jobs"
+    return workspace.jobs.home / f"{definition.name}-{uuid.uuid4().hex[:12]}"
 
 
 async def surveyed(workspace: Workspace, definition: Definition) -> Survey:
     """Return what there is to learn; earlier jobs tell how long it takes."""
-    folders = [path.parent for path in jobs_folder(workspace).glob(f"*/{EVENTS}")]
+    folders = [path.parent for path in workspace.jobs.home.glob(f"*/{EVENTS}")]
     return await survey(workspace, definition, folders)
 
 

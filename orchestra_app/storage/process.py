@@ -46,9 +46,8 @@ def alive(process: Process) -> bool | None:
     return True
 
 
-@lru_cache(maxsize=4)
-def _process(pid: int) -> Process:
-    return Process(host=_host(), pid=pid, started=_linux_start(pid) or "")
+# Every look at a running row asks for this process, whose number stays its own.
+_process = lru_cache(maxsize=4)(process_of)
 
 
 def _host() -> str:

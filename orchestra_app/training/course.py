@@ -39,11 +39,9 @@ from orchestra_app.training.progress import (
 from orchestra_app.training.replay import Saved as SavedResults
 from orchestra_app.training.rollouts import Plan, Players, World
 from orchestra_app.training.samples import Sample, learnable, samples
-from orchestra_app.training.stage import KnownOutputs
+from orchestra_app.training.stage import POLICY_SECONDS, KnownOutputs
 
 Told = Started | Stepped | Evaluated | Saved | Finished
-POLICY_SECONDS = 1.0
-"""Simulated seconds that a reply of the policy takes."""
 REPLAYED = 20_000
 """Saved traces whose results are replayed at most, the newest ones."""
 MARGIN = 1.2

@@ -71,7 +71,8 @@ class HubLauncher:
         await self._asked(lambda api, remote: api.cancel_job(job_id=remote), str(job.remote))
 
     async def _asked(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        from httpx import HTTPError
+        # What huggingface_hub itself speaks HTTP with.
+        from httpx2 import HTTPError
 
         token = self._token()
         if not token:
@@ -79,11 +80,9 @@ class HubLauncher:
         try:
             return await asyncio.to_thread(call, self._connect(token), *arguments)
         except (HTTPError, OSError) as error:
-            # The answer may repeat what was sent, the token included.
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            said = f"status {status}" if status else type(error).__name__
             raise TrainingError(
-                f"Hugging Face Jobs did not do it ({said}): check the token's scope and the account's credit."
+                f"Hugging Face Jobs did not do it ({brief(error)}): "
+                "check the token's scope and the account's credit."
             ) from None
 
     def _submit(self, api: HubApi, job: Job, resume: bool) -> Job:
@@ -120,6 +119,12 @@ class HubLauncher:
         if out.is_dir():
             shutil.copytree(out, job.folder, dirs_exist_ok=True)
         return found
+
+
+def brief(error: Exception) -> str:
+    """Return what the Hub's failure is, without its answer, which may repeat the token that was sent."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return f"status {status}" if status else type(error).__name__
 
 
 def _pack(folder: Path, parcel: Path) -> None:

@@ -110,11 +110,16 @@ class Jobs:
         await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
         await self.store.remove_job(job.id)
 
-    async def promote(self, checkpoint_id: str, *, on: bool = True) -> Checkpoint:
-        """Make a checkpoint the default policy of its catalogue, or take that back; raises TrainingError."""
+    async def checkpoint(self, checkpoint_id: str) -> Checkpoint:
+        """Return one checkpoint; raises TrainingError where there is none."""
         found = next((each for each in await self.store.checkpoints() if each.id == checkpoint_id), None)
         if found is None:
             raise TrainingError(f"There is no checkpoint {checkpoint_id[:60]!r}; choose one from the list.")
+        return found
+
+    async def promote(self, checkpoint_id: str, *, on: bool = True) -> Checkpoint:
+        """Make a checkpoint the default policy of its catalogue, or take that back; raises TrainingError."""
+        found = await self.checkpoint(checkpoint_id)
         changed = found.model_copy(update={"promoted_at": datetime.now(UTC) if on else None})
         await self.store.save_checkpoint(changed)
         return changed

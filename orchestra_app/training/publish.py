@@ -5,13 +5,14 @@ from pathlib import Path
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.job import Checkpoint
+from orchestra_app.training.hub import brief
 
 TARGET = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 
 def publish(checkpoint: Checkpoint, to: str, token: str | None) -> str:
     """Upload a checkpoint's folder to the model `to` and return its address; raises ConfigError."""
-    from httpx import HTTPError
+    from httpx2 import HTTPError
     from huggingface_hub import HfApi
 
     if not TARGET.fullmatch(to.strip()):
@@ -27,10 +28,7 @@ def publish(checkpoint: Checkpoint, to: str, token: str | None) -> str:
             repo_id=to.strip(), repo_type="model", folder_path=checkpoint.path, ignore_patterns=["resume.pt"]
         )
     except (HTTPError, OSError) as error:
-        # The answer may repeat what was sent, the token included.
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        said = f"status {status}" if status else type(error).__name__
         raise ConfigError(
-            f"The Hub did not take {to.strip()} ({said}): check that HF_TOKEN may write there."
+            f"The Hub did not take {to.strip()} ({brief(error)}): check that HF_TOKEN may write there."
         ) from None
     return f"{api.endpoint}/{to.strip()}"

@@ -163,18 +163,11 @@ async def acted(
         case "promote" | "demote":
             await jobs.promote(target, on=action == "promote")
         case "pack":
-            path = await asyncio.to_thread(packed, await _checkpoint(desk, target))
+            path = await asyncio.to_thread(packed, await jobs.checkpoint(target))
             note = {page.file: gr.File(str(path), visible=True)}
         case _:
             raise ConfigError(texts["no_such"].format(field=action[:40]))
     return await shown(desk, page, who, chosen) | dict(note)
-
-
-async def _checkpoint(desk: Desk, name: str) -> Checkpoint:
-    found = next((each for each in await desk.workspace.store.checkpoints() if each.id == name), None)
-    if found is None:
-        raise ConfigError(f"There is no checkpoint {name[:60]!r}; choose one from the list.")
-    return found
 
 
 async def _newest(desk: Desk, job_id: str) -> Checkpoint:
