@@ -1,7 +1,9 @@
 """Reads a catalogue from a file; errors say the line, the key and what was expected."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -91,6 +93,10 @@ def _examine(text: str, file: str) -> tuple[Catalog | None, list[str]]:
         return None, [f"{file} has a number that is too long or brackets nested too deeply."]
     if not document:
         return None, [f"{file} is empty; a catalogue has at least name, title, [models] and [tools]."]
+    if "extends" in document:
+        problem, document = _extended(document)
+        if problem:
+            return None, [f"{file}, line {line_of(text, ['extends'])}: {problem}"]
     catalog = None
     try:
         catalog = Catalog.model_validate(document)
@@ -99,6 +105,26 @@ def _examine(text: str, file: str) -> tuple[Catalog | None, list[str]]:
         found = [(where(each, document), reason(each)) for each in error.errors(include_url=False)]
     placed = sorted((line_of(text, location), location, sentence) for location, sentence in found)
     return None if placed else catalog, [_sentence(file, *each) for each in placed]
+
+
+def _extended(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return what is wrong with a catalogue's `extends`, and the catalogue laid over the one it names."""
+    base = document.pop("extends")
+    if base not in bundled():
+        return f"`extends` names {str(base)[:80]!r}; it can be one of {', '.join(bundled())}.", document
+    found = tomllib.loads((FOLDER / f"{base}.toml").read_text(encoding="utf-8"))
+    if "extends" in found:
+        return f"`extends` names {base}, which extends another itself; name that one.", document
+    return "", _laid_over(found, document)
+
+
+def _laid_over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in above.items():
+        old = below.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            value = _laid_over(old, value)
+        below[key] = value
+    return below
 
 
 def _syntax(text: str, message: str) -> str:

@@ -58,6 +58,9 @@ class Tokens(Value):
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
+    """In the whole vocabulary."""
+    drawn: tuple[float, ...] = ()
+    """Among the calls on offer alone, where the reply was held to these; empty: it was free."""
 
 
 class Offer(Value):

@@ -35,6 +35,7 @@ from orchestra_app.training.progress import (
     Started,
     Stepped,
     Tally,
+    read,
 )
 from orchestra_app.training.replay import Saved as SavedResults
 from orchestra_app.training.rollouts import Plan, Players, World
@@ -79,6 +80,10 @@ class Course:
         found = await asyncio.to_thread(checkpoint.latest, folder)
         if found is not None:
             course._go_to(await asyncio.to_thread(course.learner.restore, found[0]))
+        elif not definition.learns:
+            course.step = course.saved_step = max(
+                (event.step for event in read(folder)[0] if isinstance(event, Stepped)), default=0
+            )
         course.lineage = course.lineage.model_copy(update={"spent": await course._spent()})
         if definition.cap is not None:
             course.account = Shared(course.job, max(0.0, definition.cap - course.lineage.spent))
@@ -120,7 +125,9 @@ class Course:
 
     async def _set_up(self) -> None:
         definition, local = self.definition, self.learner.local
-        self.backend = LocalBackend(lambda: local, batch=definition.rollouts_at_once)
+        self.backend = LocalBackend(
+            lambda: local, constrained=definition.held, batch=definition.rollouts_at_once
+        )
         model = Model(backend="local", price=Price(source="this computer"), context=local.context or 32_768)
         policy = Policy(
             name=definition.name,
@@ -164,7 +171,7 @@ class Course:
         except (TrainingError, BackendError, StorageError, ConfigError) as error:
             yield self._finished("failed", str(error))
             return
-        if self.saved_step < self.step:
+        if self.saved_step < self.step and self.definition.learns:
             try:
                 yield await self._save()
             except TrainingError as error:
@@ -174,6 +181,8 @@ class Course:
 
     def _due(self, every: int, *, first: bool = False) -> bool:
         if self.step == self.saved_step and self.step > 0:
+            return False
+        if not self.definition.learns:
             return False
         last = self.step == self.definition.steps
         return bool(every) and (self.step % every == 0 or last) and (first or self.step > 0)
@@ -232,7 +241,7 @@ class Course:
             found, rollouts, tally = await self.stop.run(self._fresh_groups(group))
             waited = time.perf_counter() - began
         learned = Learned()
-        if found and not self.starved:
+        if found and not self.starved and self.definition.learns:
             learned = await asyncio.to_thread(self.learner.learn, found, self.step + 1, clock)
         await self.players.kept()
         self.step += 1

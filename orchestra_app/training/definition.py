@@ -53,8 +53,9 @@ class Definition(Value):
 
     name: str = Field(default="job", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     """What the job and its checkpoints are called."""
-    kind: Literal["grpo", "recipe"] = "grpo"
-    """`grpo` improves a policy; `recipe` makes the small policy of the rehearsal from nothing."""
+    kind: Literal["grpo", "collect", "recipe"] = "grpo"
+    """`grpo` improves a policy; `collect` only plays and labels groups, to be learned from later; `recipe`
+    makes the small policy of the rehearsal from nothing."""
     base: str = "assets:policy"
     """The policy it starts from: a folder, `assets:policy`, a checkpoint's folder or a Hugging Face id."""
     catalog: str = "rehearsal"
@@ -104,8 +105,11 @@ class Definition(Value):
     """Groups of one step."""
     rollouts_at_once: int = Field(default=64, ge=1, le=4_096)
     """Rollouts that generate together; fewer need less memory."""
-    temperature: float = Field(default=1.0, gt=0, le=2)
+    temperature: float = Field(default=1.0, gt=0, le=5)
     """How freely replies are drawn in training; an evaluation takes the likeliest."""
+    held: bool = False
+    """Whether replies are held to the calls on offer, and learned as choices among these: a policy whose
+    model is `constrained` is asked like that, and tries more at a high temperature without ever stumbling."""
     max_output: int = Field(default=64, ge=8, le=16_384)
     """Tokens of one reply of the policy; a policy that thinks needs thousands."""
 
@@ -155,7 +159,14 @@ class Definition(Value):
             raise ValueError("evaluate_on names the questions of the training; name others")
         if self.sliders == "drawn" and self.preference != Preference():
             raise ValueError("preference is given, but sliders are drawn; leave one of them out")
+        if self.kind == "collect" and self.mode == "traces":
+            raise ValueError("mode is traces, but collect makes new ones; set mode = 'rollout'")
         return self
+
+    @property
+    def learns(self) -> bool:
+        """Whether the weights change."""
+        return self.kind != "collect"
 
     @property
     def budget(self) -> Budget:

@@ -15,7 +15,7 @@ from torch import Tensor
 from orchestra_app.core.errors import TrainingError
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.progress import Learned
-from orchestra_app.training.samples import Sample
+from orchestra_app.training.samples import Candidates, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class Batch:
     """[samples, 1]"""
     old: Tensor
     """[samples, longest]: log-probabilities when the completion was said; NaN where not known."""
+    among: Tensor | None = None
+    """[rows, longest, most]: the tokens that each one was chosen from, -1 where there are fewer; None: the
+    whole vocabulary."""
 
 
 def packs(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
@@ -58,7 +61,9 @@ def packs(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
 
 def batch_of(pack: Sequence[Sample], pad: int, device: Any) -> Batch:
     """Return samples as tensors on a device."""
-    keys = list(dict.fromkeys((sample.prompt, sample.completion) for sample in pack))
+    # The tools stand in the prompt, so that equal prompts leave the same choice.
+    chosen = {(sample.prompt, sample.completion): sample.among for sample in pack}
+    keys = list(chosen)
     place = {key: index for index, key in enumerate(keys)}
     left = max(len(prompt) for prompt, _ in keys)
     right = max(len(completion) for _, completion in keys)
@@ -79,11 +84,23 @@ def batch_of(pack: Sequence[Sample], pad: int, device: Any) -> Batch:
         row=torch.tensor([place[sample.prompt, sample.completion] for sample in pack], device=device),
         advantage=torch.tensor([[sample.advantage] for sample in pack], device=device),
         old=torch.tensor(old, device=device),
+        among=_among([chosen[key] for key in keys], right, device),
     )
 
 
+def _among(chosen: Sequence[Candidates | None], longest: int, device: Any) -> Tensor | None:
+    if None in chosen:
+        return None
+    most = max(len(each) for row in chosen for each in row or ())
+    rows = [[[*each, *[-1] * (most - len(each))] for each in row or ()] for row in chosen]
+    return torch.tensor([[*row, *[[0] * most] * (longest - len(row))] for row in rows], device=device)
+
+
 def log_probabilities(model: Any, batch: Batch, temperature: float) -> Tensor:
-    """Return the log-probability of each token of each row's completion, [rows, longest], in float32."""
+    """Return the log-probability of each token of each row's completion, [rows, longest], in float32.
+
+    Where replies were held to the calls on offer it is that among these.
+    """
     longest = batch.said.shape[1]
     options: dict[str, Any] = {"logits_to_keep": longest + 1, "use_cache": False}
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -92,7 +109,10 @@ def log_probabilities(model: Any, batch: Batch, temperature: float) -> Tensor:
     logits = model(input_ids=batch.ids, attention_mask=batch.mask, **options).logits
     logits = logits[:, -longest - 1 : -1].float() / temperature
     chosen = logits.gather(2, batch.ids[:, -longest:].unsqueeze(2)).squeeze(2)
-    return chosen - logits.logsumexp(2)
+    if batch.among is None:
+        return chosen - logits.logsumexp(2)
+    held = logits.gather(2, batch.among.clamp(min=0)).masked_fill(batch.among < 0, -torch.inf)
+    return chosen - held.logsumexp(2)
 
 
 @dataclass(frozen=True, slots=True)

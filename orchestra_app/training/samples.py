@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from orchestra_app.backends.local import LocalModel
+from orchestra_app.backends.local.legal import legal_calls
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.message import Tokens
 from orchestra_app.core.trace import SOURCE_ORDER, Trace, Turn
@@ -23,6 +24,10 @@ CLIP = 3.0
 UNFINISHED = ("running", "stopped", "interrupted")
 
 
+Candidates = tuple[tuple[int, ...], ...]
+"""For each token of a completion those that it was chosen from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One turn to learn from."""
@@ -34,6 +39,8 @@ class Sample:
     """Of the completion's tokens when they were said; None: not known."""
     trace: str = ""
     turn: int = 0
+    among: Candidates | None = None
+    """None: each was chosen from the whole vocabulary."""
 
     @property
     def length(self) -> int:
@@ -161,6 +168,11 @@ def samples(
                 if sample.length > definition.max_tokens:
                     counts["too_long"] += 1
                     continue
+                if definition.held:
+                    sample = _held(sample, trace.turns[index], speaker)
+                    if sample is None:
+                        counts["malformed"] += 1
+                        continue
                 if _well_formed(trace, trace.turns[index]):
                     found.append(replace(sample, advantage=float(advantage)))
                 elif definition.malformed:
@@ -196,6 +208,17 @@ def _sample(
         trace=trace.id,
         turn=index,
     )
+
+
+def _held(sample: Sample, turn: Turn, speaker: LocalModel) -> Sample | None:
+    """Return a sample as a choice among the calls on offer; None where its reply is none of these."""
+    calls = legal_calls(turn.offered)
+    among = speaker.candidates([speaker.spell(call) for call in calls], sample.completion) if calls else None
+    if among is None:
+        return None
+    tokens = turn.reply.tokens
+    known = tokens is not None and tokens.completion_ids == sample.completion
+    return replace(sample, among=among, logprobs=(tokens.drawn or None) if tokens and known else None)
 
 
 def _well_formed(trace: Trace, turn: Turn) -> bool:

@@ -1,6 +1,6 @@
-"""Prints where the time of a GRPO step goes, for a policy of the small policy's size with random weights.
+"""Prints where the time of a GRPO step goes, for a policy of one layer with random weights or a given one.
 
-Run: python -m tests.benchmarks.training [HIDDEN]
+Run: python -m tests.benchmarks.training [HIDDEN or BASE], such as 96 or assets:policy
 """
 
 import asyncio
@@ -19,11 +19,11 @@ STEPS, FIRST = 8, 2
 """The first steps load indexes and warm caches, and are left out."""
 
 
-async def main(hidden: int) -> None:
+async def main(given: str) -> None:
     """Train for some steps and print each part's share."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base = write_tiny(folder / "base", hidden=hidden)
+        base = write_tiny(folder / "base", hidden=int(given)) if given.isdigit() else given
         world = await Workspace.open(Settings(home=folder / "home"))
         definition = Definition(base=str(base), steps=STEPS, learning_rate=1e-5, checkpoint_every=STEPS)
         steps: list[Stepped] = []
@@ -44,4 +44,4 @@ async def main(hidden: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 96))
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "96"))

@@ -205,7 +205,10 @@ class LocalBackend:
         finish = "length" if generated.finish == "length" else None
         reply = read_reply({"message": {"content": text}, "finish_reason": finish}, taken)
         tokens = Tokens.model_construct(
-            prompt_ids=tuple(job.prompt), completion_ids=generated.ids, logprobs=generated.logprobs
+            prompt_ids=tuple(job.prompt),
+            completion_ids=generated.ids,
+            logprobs=generated.logprobs,
+            drawn=() if job.legal is None else generated.drawn,
         )
         return reply.model_copy(update={"tokens": tokens, "at": at})
 

@@ -216,6 +216,16 @@ class LocalModel:
             _remember(self._trees, fitting, tree(self._with_end(text) for text in fitting))
         return self._trees[fitting]
 
+    def candidates(self, texts: Sequence[str], reply: Sequence[int]) -> tuple[tuple[int, ...], ...] | None:
+        """Return the tokens that each token of a reply was chosen from; None: it is none of the texts."""
+        node, found = self._tree(texts, 1 << 30), []
+        for token in reply:
+            if token not in node.children:
+                return None
+            found.append(tuple(node.children))
+            node = node.children[token]
+        return None if node.children else tuple(found)
+
     def _with_end(self, text: str) -> tuple[int, ...]:
         if text not in self._ids:
             _remember(self._ids, text, (*self.encode(text), self.end))
