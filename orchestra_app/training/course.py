@@ -21,7 +21,7 @@ from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.training import checkpoint, figures
 from orchestra_app.training.checkpoint import Card, Lineage
 from orchestra_app.training.definition import Definition
-from orchestra_app.training.drawing import drawn, fixed
+from orchestra_app.training.drawing import drawn, fixed, shuffled
 from orchestra_app.training.gather import Harvest, harvest, nothing_to_learn
 from orchestra_app.training.grpo import Clock
 from orchestra_app.training.opening import Means, means
@@ -283,12 +283,8 @@ class Course:
         """Return the samples of the next saved groups: each once before any comes again."""
         assert self.harvest is not None, "saved groups were taken in before the first step"
         count = len(self.stored)
-        chosen = []
-        for number in range(min(self.definition.groups, count)):
-            epoch, place = divmod(self.step * min(self.definition.groups, count) + number, count)
-            order = list(range(count))
-            Random(f"{self.definition.seed} {epoch}").shuffle(order)
-            chosen.append(order[place])
+        taken = min(self.definition.groups, count)
+        chosen = [shuffled(self.definition.seed, self.step * taken + n, count) for n in range(taken)]
         found = [sample for index in chosen for sample in self.stored[index]]
         members = [self.harvest.groups[index].traces for index in chosen]
         tally = Tally(groups=len(chosen), learned_groups=len(chosen), samples=len(found))

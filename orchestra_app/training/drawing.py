@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from orchestra_app.core.catalog import Catalog, ToolSpec
@@ -32,11 +33,22 @@ def drawn(definition: Definition, questions: Sequence[Question], catalog: Catalo
     """Return what a step asks: each question once before any comes again; the same for the same seed."""
     found = []
     for number in range(definition.groups):
-        epoch, place = divmod(step * definition.groups + number, len(questions))
-        order = list(range(len(questions)))
-        Random(f"{definition.seed} {epoch}").shuffle(order)
-        found.append(_asked(definition, questions[order[place]], catalog, step, number))
+        place = shuffled(definition.seed, step * definition.groups + number, len(questions))
+        found.append(_asked(definition, questions[place], catalog, step, number))
     return found
+
+
+def shuffled(seed: int, number: int, count: int) -> int:
+    """Return which of `count` things is the `number`th to be taken: each once before any comes again."""
+    epoch, place = divmod(number, count)
+    return _order(seed, epoch, count)[place]
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> list[int]:
+    order = list(range(count))
+    Random(f"{seed} {epoch}").shuffle(order)
+    return order
 
 
 def fixed(definition: Definition, questions: Sequence[Question], catalog: Catalog) -> list[Asked]:

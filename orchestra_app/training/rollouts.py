@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -70,6 +69,8 @@ class Players:
     saved: Saved | None = None
     """Results that are taken instead of calling a tool."""
     at_once: int = 64
+    names: Random = field(default_factory=Random)
+    """Gives traces their ids: asking the system for each lets the generating thread in between."""
     _orchestrators: dict[str, Orchestrator] = field(default_factory=dict)
     _keeping: asyncio.Task[None] | None = None
 
@@ -114,7 +115,7 @@ class Players:
         self, plan: Plan, orchestrator: Orchestrator, asked: Asked, k: int, gate: asyncio.Semaphore
     ) -> Trace:
         options = Options(
-            trace_id=uuid.uuid4().hex,
+            trace_id=f"{self.names.getrandbits(128):032x}",
             seed=Random(f"{plan.seed} {asked.number} {k}").getrandbits(31),
             group=f"{plan.group}{hashlib.sha256(asked.task.id.encode()).hexdigest()[:16]}",
             job=self.account,

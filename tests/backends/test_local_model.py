@@ -141,6 +141,27 @@ def test_a_held_reply_is_always_a_call_on_offer_and_its_odds_are_the_renormalise
         assert abs(found[text] - count * chance) < 5 * math.sqrt(count * chance * (1 - chance)) + 1
 
 
+def test_the_tokens_that_a_reply_was_chosen_from_are_those_of_the_calls_on_offer(model):
+    texts = legal_texts(model)
+    for text in texts:
+        reply = (*model.encode(text), model.end)
+        among = model.candidates(texts, reply)
+        assert among is not None and all(token in each for token, each in zip(reply, among, strict=True))
+        assert model.candidates(texts, reply[:-1]) is None
+        assert model.candidates([each for each in texts if each != text], reply) is None
+    assert max(map(len, among)) > 1
+
+
+def test_equal_prompts_are_rendered_once_and_other_tools_are_not_mistaken_for_them(model):
+    asked = conversation("Problem: 6 * 7?")
+    first = model.prompt_ids(asked, TOOLS)
+    first.append(0)
+    assert (
+        model.prompt_ids(asked, TOOLS) == first[:-1] == model.encode(model.render(asked, TOOLS, reply=True))
+    )
+    assert model.prompt_ids(asked, TOOLS[:1]) == model.encode(model.render(asked, TOOLS[:1], reply=True))
+
+
 def expected_odds(model: LocalModel, prompt: list[int], text: str, texts: list[str]) -> float:
     """The chance of one legal text, token by token, by plain forward passes."""
     sequences = [[*model.encode(each), model.end] for each in texts]

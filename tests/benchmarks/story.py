@@ -1,13 +1,13 @@
 """What training on traces is for: how much of a change behind the aliases the small policy learns.
 
-The world is the catalogue `changed`; the jobs are those of `orchestra_app.training.story`, which the Train tab
-offers. The primary figure, fixed before any result was seen: the share of the gap in reward between the policy
-as shipped and a planner that knows the new table which training closes on held-out questions, with neutral
-sliders, $0.10 and 240 s. The reward is an evaluation's (`figures.worth_of`), paired by question.
+The world is the catalogue `changed`; the jobs are those of `orchestra_app.training.story`, which the Train
+tab offers. The primary figure, fixed before any result was seen: the share of the gap in reward between the
+policy as shipped and a planner that knows the new table which training closes on held-out questions, with
+neutral sliders, $0.10 and 240 s. The reward is an evaluation's (`figures.worth_of`), paired by question.
 
-Run: python -m tests.benchmarks.story FOLDER [N], which trains what FOLDER does not hold yet and asks the first
-N of the 2,400 held-out questions; with `choose` behind it the last 600 train questions, which no job meets.
-Settings are chosen on those alone. All figures are simulated.
+Run: python -m tests.benchmarks.story FOLDER [N], which trains what FOLDER does not hold yet and asks the
+first N of the 2,400 held-out questions; with `choose` behind it the last 600 train questions, which no job
+meets. Settings are chosen on those alone. All figures are simulated.
 """
 
 import asyncio

@@ -34,6 +34,21 @@ def test_every_bundled_file_is_a_catalogue_of_its_own_name():
         assert load_catalog(name).name == name
 
 
+def test_nothing_that_a_policy_reads_tells_the_changed_rehearsal_from_the_rehearsal():
+    changed, before = load_catalog("changed"), load_catalog("rehearsal")
+    assert changed.tools == before.tools and changed.sources == before.sources
+    skills = {name: model.skills for name, model in before.models.items()}
+    restored = {
+        name: model.model_copy(update={"skills": skills[name]}) for name, model in changed.models.items()
+    }
+    assert restored == before.models
+    assert {name for name, model in changed.models.items() if model.skills != skills[name]} == {
+        "gpt-5",
+        "qwen3-32b",
+        "llama-70b",
+    }
+
+
 def test_live_has_the_aliases_models_prices_and_latencies_of_the_paper():
     live = load_catalog("live")
     found = {}

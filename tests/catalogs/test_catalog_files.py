@@ -195,6 +195,22 @@ def test_a_simulated_catalogue_names_nothing_that_costs_real_money(tmp_path):
     assert "should be 'local' where the catalogue is simulated" in said
 
 
+def test_a_catalogue_is_laid_over_the_one_that_it_extends(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "rehearsal"\nname = "mine"\n[models.gpt-5.price]\noutput = 12.0\n')
+    mine, below = load_catalog(path), load_catalog("rehearsal")
+    price = below.models["gpt-5"].price
+    assert price is not None and mine.models["gpt-5"].price == price.model_copy(update={"output": 12.0})
+    assert mine.name == "mine" and mine.tools == below.tools and mine.title == below.title
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../rehearsal", "changed"])
+def test_only_a_whole_catalogue_that_comes_with_the_program_can_be_extended(tmp_path, name):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'name = "mine"\nextends = "{name}"\n')
+    assert check(path)[0].startswith(f"{path}, line 2: `extends` names")
+
+
 def test_the_same_file_without_the_mistakes_is_a_catalogue(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())

@@ -8,6 +8,7 @@ import torch
 
 from orchestra_app.backends.local import LocalModel
 from orchestra_app.core.errors import TrainingError
+from orchestra_app.core.message import ToolCall
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.grpo import batch_of, log_probabilities, objective, packs, update, with_logprobs
 from orchestra_app.training.samples import Sample
@@ -136,6 +137,21 @@ def test_a_reply_that_did_well_becomes_likelier_and_gains_on_one_that_did_badly(
     after = with_logprobs(local.model, bare, definition, local.end)
     gains = [sum(b.logprobs or ()) - sum(a.logprobs or ()) for a, b in zip(before, after, strict=True)]
     assert gains[0] > 0 and gains[0] > gains[1]
+
+
+def test_a_held_reply_has_the_log_probability_that_it_was_drawn_with(local):
+    calls = [ToolCall(id="", name="answer", arguments={"model": f"answer-{n}"}) for n in (1, 2, 3)]
+    texts, definition = [local.spell(call) for call in calls], Definition(held=True, temperature=2.5)
+    prompts = [list(range(5, 12)), list(range(5, 30)), list(range(5, 12))]
+    drawn = local.generate(prompts, most=[20] * 3, temperatures=[2.5] * 3, seeds=[1, 2, 3], legal=[texts] * 3)
+    bare = [
+        Sample(tuple(prompt), reply.ids, 1.0, among=local.candidates(texts, reply.ids))
+        for prompt, reply in zip(prompts, drawn, strict=True)
+    ]
+    found = with_logprobs(local.model, bare, definition, local.end)
+    for sample, reply in zip(found, drawn, strict=True):
+        assert sample.logprobs == pytest.approx(reply.drawn, abs=1e-5)
+        assert sum(sample.logprobs or ()) < -0.1
 
 
 def test_a_loss_that_is_no_number_changes_no_weight(local):

@@ -91,6 +91,27 @@ async def test_learning_from_traces_calls_nothing_and_spends_nothing(labelled, b
     assert card.catalog == labelled.catalog().ref and checkpoint.fits(card, labelled.catalog()) is None
 
 
+async def test_what_was_collected_is_learned_from_later(world, base, tmp_path):
+    known = {"held": True, "temperature": 3.0}
+    collect = quick(base, kind="collect", steps=2, groups=8, **known)
+    events = await follow(world, collect, tmp_path / "collect")
+    assert events[-1].status == "done" and not (tmp_path / "collect" / "checkpoints").exists()
+    assert all(event.learned.tokens == 0 for event in events if isinstance(event, Stepped))
+    again = await follow(world, collect, tmp_path / "collect")
+    assert again[0].done == 2 and not [event for event in again if isinstance(event, Stepped)]
+    stored = await world.store.traces([each.id for each in await world.store.outcomes(Wanted())])
+    assert len(stored) == 2 * 8 * 4
+    for trace in stored.values():
+        for turn in trace.turns:
+            tokens = turn.reply.tokens
+            assert turn.forced or (tokens and len(tokens.drawn) == len(tokens.completion_ids))
+    learned = await follow(world, quick(base, mode="traces", loss="cispo", **known), tmp_path / "job")
+    first = next(event for event in learned if isinstance(event, Stepped))
+    # The policy is still the one that said all this, so the loss of a first step weighs every ratio as 1.
+    assert first.learned.clipped == 0 and abs(first.learned.loss) < 0.1 and first.tally.samples > 0
+    assert learned[-1].status == "done"
+
+
 async def test_a_job_that_is_killed_ends_with_the_weights_of_one_that_was_not(labelled, base, tmp_path, home):
     definition = quick(base, mode="traces", steps=40, checkpoint_every=3, learning_rate=1e-3)
     killed, whole = tmp_path / "killed", tmp_path / "whole"

@@ -12,6 +12,8 @@ from orchestra_app.core.message import Message, ToolCall
 
 Quantize = Literal["8bit", "4bit"]
 END_OF_TURN = "<|im_end|>"
+REMEMBERED_PROMPTS = 256
+"""Prompts that are kept: the rollouts of a group begin with the same one."""
 REMEMBERED = 4_096
 """Texts and trees that are kept: every turn of a run offers nearly the same calls."""
 
@@ -45,6 +47,9 @@ class LocalModel:
     _spelt: dict[str, str] = field(default_factory=dict, repr=False)
     _ids: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     _trees: dict[tuple[str, ...], Node] = field(default_factory=dict, repr=False)
+    _prompts: dict[Any, tuple[Sequence[Mapping[str, Any]], list[int]]] = field(
+        default_factory=dict, repr=False
+    )
 
     @classmethod
     def load(
@@ -124,7 +129,13 @@ class LocalModel:
 
     def prompt_ids(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
         """Return the tokens of a prompt in the model's own chat template, up to where its reply begins."""
-        return self.encode(self.render(messages, tools, reply=True))
+        key = (tuple(map(_key, messages)), tuple(map(id, tools)))
+        known = self._prompts.get(key)
+        # The tools are kept, since an id may be used again after its object is gone.
+        if known is None:
+            known = (tuple(tools), self.encode(self.render(messages, tools, reply=True)))
+            _remember(self._prompts, key, known, REMEMBERED_PROMPTS)
+        return list(known[1])
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of `text` as it stands."""
@@ -232,8 +243,12 @@ class LocalModel:
         return self._ids[text]
 
 
-def _remember(kept: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(kept) >= REMEMBERED:
+def _key(message: Message) -> tuple[str, ...]:
+    return message.role, message.content, repr(message.calls), message.call_id or ""
+
+
+def _remember(kept: dict[Any, Any], key: Any, value: Any, most: int = REMEMBERED) -> None:
+    if len(kept) >= most:
         kept.clear()
     kept[key] = value
 
