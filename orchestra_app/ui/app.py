@@ -80,7 +80,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_exchange(desk, exchanged, kept, tabs=(traces_tab, find_tab))
         wire_blind(desk, compared_blind, tab=blind_tab)
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
-        wire_train(desk, training, tab=train_tab)
+        wire_train(desk, training, tab=train_tab, tabs=tabs, frontier=compared.catalog)
         wire_catalog(desk, shown, tab=catalog_tab)
         wire_api(desk)
     return blocks.queue(max_size=64, default_concurrency_limit=None)

@@ -103,6 +103,27 @@ ENGLISH = {
     "train_unknown": "not known yet",
     "train_ready": "Ready to launch.",
     "train_bad_number": "{field} is no number that can be used; type one such as {example}.",
+    "guide_title": "Guided example: what training on traces is for",
+    "guide_why": (
+        "In the changed rehearsal three experts are no longer what they were: behind the same names and "
+        "prices the cheap qwen3-32b has become good, gpt-5 and llama-70b poor. The small policy does not "
+        "know. Let it find out; no real money is spent, and every figure is simulated."
+    ),
+    "guide_collect": "1. Collect traces",
+    "guide_collect_info": (
+        "The small policy answers train questions several times, trying experts that it would rarely call; "
+        "each trace is labelled by its gold answer. It takes some minutes."
+    ),
+    "guide_learn": "2. Learn from them",
+    "guide_learn_info": (
+        "It learns which calls led to right and cheap answers. Nothing is called; it takes some minutes."
+    ),
+    "guide_compare": "3. Compare",
+    "guide_compare_info": (
+        "The policy before and after answers held-out questions, side by side on the Frontier tab. To ask "
+        "with it, choose the changed rehearsal and the new policy on the Ask tab."
+    ),
+    "guide_nothing": "There is no checkpoint of the changed rehearsal yet: learn from the traces first.",
 }
 
 CHINESE = {
@@ -202,4 +223,20 @@ CHINESE = {
     "train_unknown": "尚不清楚",
     "train_ready": "可以启动。",
     "train_bad_number": "{field} 不是可用的数字；请输入例如 {example}。",
+    "guide_title": "引导示例：用轨迹训练有什么用",
+    "guide_why": (
+        "在变化后的排练里，三个专家已今非昔比：名称和价格都没变，便宜的 qwen3-32b 变强了，"
+        "gpt-5 和 llama-70b 变差了。小策略并不知道。让它自己发现：不花真钱，所有数字都是模拟的。"
+    ),
+    "guide_collect": "1. 收集轨迹",
+    "guide_collect_info": (
+        "小策略把训练问题各答几遍，也试试平时很少调用的专家；每条轨迹按标准答案打标签。需要几分钟。"
+    ),
+    "guide_learn": "2. 从中学习",
+    "guide_learn_info": "学会哪些调用带来又对又便宜的答案。不调用任何工具；需要几分钟。",
+    "guide_compare": "3. 比较",
+    "guide_compare_info": (
+        "训练前后的策略回答留出问题，在“前沿”页并排比较。想用它提问，请在“提问”页选择变化后的排练和新策略。"
+    ),
+    "guide_nothing": "变化后的排练还没有检查点：请先从收集的轨迹中学习。",
 }

@@ -19,6 +19,32 @@ def opened(page: Page, address: str) -> None:
     page.locator("button[data-tab-id=train][role=tab]").click()
 
 
+def test_the_guided_example_leads_from_nothing_to_a_comparison(page: Page, tmp_path: Path):
+    page.set_default_timeout(SLOW)
+    expect.set_options(timeout=SLOW)
+    with served(tmp_path / "home") as address:
+        opened(page, address)
+        guide, job = page.locator("#train-guide"), page.locator("#train-job")
+        collect, learn, compare = (
+            guide.locator(f"[data-action=guide-{each}]") for each in ("collect", "learn", "compare")
+        )
+        expect(learn).to_be_disabled()
+        expect(compare).to_be_disabled()
+        for button, curve in ((collect, "accuracy"), (learn, "reward")):
+            button.click()
+            expect(button).to_be_disabled()
+            expect(job.locator(f"[data-curve={curve}] polyline")).to_be_attached()
+            job.locator("[data-action=stop]").click()
+            expect(button).to_be_enabled()
+        expect(page.locator("#train-checkpoints")).to_contain_text("from-traces-")
+        compare.click()
+        expect(page.locator("button[data-tab-id=frontier][role=tab]")).to_have_attribute(
+            "aria-selected", "true"
+        )
+        expect(page.locator("#frontier-catalog input")).to_have_value("changed")
+        expect(page.locator("#frontier-table")).to_contain_text("from-traces-")
+
+
 def test_a_job_is_launched_stopped_resumed_promoted_and_its_policy_answers(page: Page, tmp_path: Path):
     page.set_default_timeout(SLOW)
     expect.set_options(timeout=SLOW)

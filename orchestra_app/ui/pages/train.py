@@ -28,6 +28,8 @@ class TrainPage:
     launch: gr.Button
     plan: gr.HTML
     problem: gr.HTML
+    guide: gr.HTML
+    guide_box: gr.Accordion
     jobs: gr.HTML
     job: gr.HTML
     checkpoints: gr.HTML
@@ -50,6 +52,8 @@ def train_page(browser: gr.BrowserState, catalogs: Choices) -> TrainPage:
             fields, base, look, launch, plan = _form(catalogs)
         with gr.Column(scale=1, min_width=300, elem_classes=["main"]):
             problem = sheet(elem_id="train-problem")
+            with gr.Accordion(label("guide_title"), elem_id="train-guide-box", visible=False) as guide_box:
+                guide = sheet(elem_id="train-guide")
             gr.Markdown(label("train_jobs"), elem_classes=["title"])
             jobs = sheet(elem_id="train-jobs")
             job = sheet(elem_id="train-job")
@@ -69,6 +73,8 @@ def train_page(browser: gr.BrowserState, catalogs: Choices) -> TrainPage:
         launch=launch,
         plan=plan,
         problem=problem,
+        guide=guide,
+        guide_box=guide_box,
         jobs=jobs,
         job=job,
         checkpoints=checkpoints,

@@ -8,10 +8,13 @@ import gradio as gr
 
 from orchestra_app.config import key
 from orchestra_app.core.errors import ConfigError, OrchestraError
-from orchestra_app.core.job import Checkpoint
+from orchestra_app.core.job import Checkpoint, Job
+from orchestra_app.training.definition import Definition
 from orchestra_app.training.publish import publish
+from orchestra_app.training.story import CATALOG
 from orchestra_app.training.survey import survey
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.guide import COMPARE, JOBS, compare, guide
 from orchestra_app.ui.jobs_view import checkpoint_list, job_list, job_pieces, survey_shown
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
@@ -24,8 +27,8 @@ from orchestra_app.ui.visitor import Visitor, token
 LOG_LINES = 40
 
 
-def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
-    """Let the page work; `tab` is its own."""
+def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, frontier: gr.Dropdown) -> None:
+    """Let the page work; `tab` is its own among `tabs`, `frontier` the Frontier tab's menu of catalogues."""
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
@@ -33,7 +36,7 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
     async def arrive(request: gr.Request, stored: Any, chosen: Any, catalog: Any) -> dict[Any, Any]:
         who = visitor(request, stored)
         values = await shown(desk, page, who, chosen)
-        values[page.form] = gr.Accordion(visible=who.admin)
+        values[page.form] = values[page.guide_box] = gr.Accordion(visible=who.admin)
         if not who.admin:
             values[page.problem] = told(TEXTS[who.language]["train_only_admin"])
         return values | await based(catalog)
@@ -64,11 +67,7 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
         who, form = visitor(request, stored), Form(*values)
         try:
             require_admin(who)
-            definition = defined(form, who)
-            found = await survey(desk.workspace, definition)
-            if found.obstacle:
-                raise ConfigError(found.obstacle)
-            job = await desk.workspace.train(definition, owner=who.owner, launcher=str(form.launcher))
+            job = await begun(desk, who, defined(form, who), str(form.launcher))
         except OrchestraError as error:
             return {page.plan: said(str(error))}
         return {page.plan: None} | await shown(desk, page, who, job.id)
@@ -78,6 +77,10 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
         who = visitor(request, stored)
         action, target = str(asked.get("action")), str(asked.get("id"))
         try:
+            if action == COMPARE:
+                require_admin(who)
+                await compare(desk, who)
+                return {tabs: gr.Tabs(selected="frontier"), frontier: gr.Dropdown(value=CATALOG)}
             return await acted(desk, page, who, str(chosen), (action, target))
         except OrchestraError as error:
             return {page.problem: said(str(error))}
@@ -94,6 +97,7 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     view = [
+        page.guide,
         page.jobs,
         page.job,
         page.checkpoints,
@@ -105,13 +109,13 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab) -> None:
     ]
     here = [page.browser, page.chosen]
     catalog = page.fields[3]
-    tab.select(arrive, [*here, catalog], [*view, page.form, page.base], **many)
+    tab.select(arrive, [*here, catalog], [*view, page.form, page.guide_box, page.base], **many)
     catalog.input(based, catalog, [page.base, page.problem], **many)
     page.timer.tick(refresh, here, view, **many)
     page.look.click(look, [page.browser, *page.fields], page.plan, **many)
     page.launch.click(launch, [page.browser, *page.fields], [page.plan, *view], **many)
-    for each in (page.jobs, page.job, page.checkpoints):
-        each.select(act, here, view, **many)
+    for each in (page.guide, page.jobs, page.job, page.checkpoints):
+        each.select(act, here, [*view, tabs, frontier], **many)
     page.push_button.click(push, [*here, page.push_to], page.problem, **many)
 
 
@@ -128,8 +132,10 @@ async def shown(
         events = await jobs.events(job)
         pieces = job_pieces(job, events, texts, log=log, admin=who.admin, sure=sure)
     name = job.id if job else ""
-    mine = [each for each in await desk.workspace.store.checkpoints() if each.job == name or job is None]
+    checkpoints = await desk.workspace.store.checkpoints()
+    mine = [each for each in checkpoints if each.job == name or job is None]
     return {
+        page.guide: parts("guide", guide(found, checkpoints, texts)),
         page.jobs: parts("jobs", job_list(found, name, texts)),
         page.job: parts(name, *pieces),
         page.checkpoints: parts("checkpoints", checkpoint_list(mine, texts, admin=who.admin)),
@@ -149,6 +155,9 @@ async def acted(
         return await shown(desk, page, who, target) | dict(note)
     require_admin(who)
     match action:
+        case "guide-collect" | "guide-learn":
+            job = await begun(desk, who, JOBS[action]())
+            return await shown(desk, page, who, job.id) | dict(note)
         case "stop" | "kill":
             job = await jobs.stop(target, at_once=action == "kill")
             if not job.over:
@@ -168,6 +177,14 @@ async def acted(
         case _:
             raise ConfigError(texts["no_such"].format(field=action[:40]))
     return await shown(desk, page, who, chosen) | dict(note)
+
+
+async def begun(desk: Desk, who: Visitor, definition: Definition, launcher: str = "process") -> Job:
+    """Launch a job that has something to learn; raises OrchestraError."""
+    found = await survey(desk.workspace, definition)
+    if found.obstacle:
+        raise ConfigError(found.obstacle)
+    return await desk.workspace.train(definition, owner=who.owner, launcher=launcher)
 
 
 async def _newest(desk: Desk, job_id: str) -> Checkpoint:
