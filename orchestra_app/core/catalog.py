@@ -173,7 +173,7 @@ class Catalog(Value):
         """The hash of the snapshot: the first 16 hexadecimal digits of its SHA-256."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def ref(self) -> CatalogRef:
         """How a trace names this catalogue."""
         return CatalogRef(name=self.name, hash=self.hash)
@@ -190,8 +190,13 @@ class Catalog(Value):
             for alias, choice in tool.choices.items()
         }
 
-    @property
-    def sliders(self) -> list[str]:
+    @cached_property
+    def sliders(self) -> tuple[str, ...]:
         """Names that take a slider: tools, then sources, then the models that tools use."""
         used = dict.fromkeys(choice.model for tool in self.tools.values() for choice in tool.choices.values())
-        return [*self.tools, *self.sources, *used]
+        return (*self.tools, *self.sources, *used)
+
+    @cached_property
+    def dearest_input(self) -> float:
+        """USD per million input tokens of the model that reads at the highest price; 0 without prices."""
+        return max((model.price.highest_input for model in self.models.values() if model.price), default=0.0)

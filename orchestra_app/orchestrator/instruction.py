@@ -17,11 +17,11 @@ def instruction(
 
     cost_left is in USD; None is without limit.
     """
-    said = []
-    names = catalog.sliders
-    said += [f"Prefer {name}." for name in names if preference.of(name) > NEUTRAL]
-    said += [f"Avoid {name}." for name in names if 0 < preference.of(name) < NEUTRAL]
-    never = [name for name in names if preference.of(name) == 0]
+    # A slider that nobody moved is neutral.
+    sliders = {name: preference.weights[name] for name in catalog.sliders if name in preference.weights}
+    said = [f"Prefer {name}." for name, slider in sliders.items() if slider > NEUTRAL]
+    said += [f"Avoid {name}." for name, slider in sliders.items() if 0 < slider < NEUTRAL]
+    never = [name for name, slider in sliders.items() if slider == 0]
     never += [name.removeprefix("vendor:") for name in preference.excluded]
     said += [f"Do not use {name}." for name in dict.fromkeys(never)]
     said += _matters(preference.cost, "Keep the cost low.", "Cost does not matter.")

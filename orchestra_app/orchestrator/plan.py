@@ -96,10 +96,7 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
     tool that was called in the last two turns is not offered a third time running.
     """
     preference = state.task.preference
-    dearest = max(
-        (model.price.highest_input for model in state.catalog.models.values() if model.price), default=0
-    )
-    means = await _means(toolbox, state, purse, GROWTH * dearest / 1e6)
+    means = await _means(toolbox, state, purse, GROWTH * state.catalog.dearest_input / 1e6)
     endings = [Ending(tool, alias, floor) for tool, alias, floor in means.floors if tool.ends and alias]
     if not endings:
         sentence = "The sliders and exclusions leave no model that could give the final answer: allow one."

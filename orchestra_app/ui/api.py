@@ -1,7 +1,8 @@
 """The public API: `ask`, `trace`, `traces`, `label` and `frontier`, by the rules and caps of the page."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import gradio as gr
@@ -17,13 +18,29 @@ from orchestra_app.ui.sweeping import LABELLED, gathered
 from orchestra_app.ui.visitor import Visitor, new_token
 from orchestra_app.ui.wish import Wish
 
+Endpoint = Callable[..., Awaitable[Any]]
+
 LONGEST = 200
 """Traces of one page of `traces`."""
 
 
 def wire_api(desk: Desk) -> None:
     """Offer the endpoints; `visitor` is the secret under which an earlier call kept its traces."""
+    for made in (_ask, _trace, _traces, _label, _frontier):
+        endpoint = made(desk)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
 
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn what a caller can act on into an answer without a traceback."""
+    try:
+        yield
+    except OrchestraError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def _ask(desk: Desk) -> Endpoint:
     async def ask(
         request: gr.Request,
         question: str,
@@ -55,19 +72,23 @@ def wire_api(desk: Desk) -> None:
             budget_turns=budget_turns,
             seed=seed,
         )
-        try:
+        with _sentences():
             run = await begin(desk, who, wish, catalog=catalog or None, policy=policy or None, played=False)
             return await finished(desk, who, run) | {"visitor": secret}
-        except OrchestraError as error:
-            raise gr.Error(str(error), print_exception=False) from None
 
+    return ask
+
+
+def _trace(desk: Desk) -> Endpoint:
     async def trace(request: gr.Request, id: str, visitor: str = "") -> dict[str, Any]:
         """Return one of the visitor's traces, to an admin anybody's."""
-        try:
+        with _sentences():
             return (await look(desk, desk.door.visitor(request, visitor), id)).export()
-        except OrchestraError as error:
-            raise gr.Error(str(error), print_exception=False) from None
 
+    return trace
+
+
+def _traces(desk: Desk) -> Endpoint:
     async def traces(
         request: gr.Request,
         text: str = "",
@@ -116,38 +137,39 @@ def wire_api(desk: Desk) -> None:
             "who": who,
         }
         filter_, order = wanted(clean(filters), caller), sort if sort in SORTS else SORTS[0]
-        try:
+        with _sentences():
             found = await desk.workspace.store.list(filter_, page=page, size=size, sort=order)
-        except OrchestraError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         return [_plain(summary) for summary in found]
 
+    return traces
+
+
+def _label(desk: Desk) -> Endpoint:
     async def label(
         request: gr.Request, id: str, verdict: str, gold: str = "", visitor: str = ""
     ) -> dict[str, Any]:
         """Keep a verdict (`correct`, `incorrect` or `unsure`) on a trace of the visitor and return it."""
         who = desk.door.visitor(request, visitor)
-        try:
+        with _sentences():
             await judge(desk, who, id, verdict, Details(gold=gold))
             return (await find(desk, who, id)).export()
-        except OrchestraError as error:
-            raise gr.Error(str(error), print_exception=False) from None
 
+    return label
+
+
+def _frontier(desk: Desk) -> Endpoint:
     async def frontier(
         request: gr.Request, sweep: str = "", catalog: str = "", visitor: str = ""
     ) -> dict[str, Any]:
         """Return the frontier of one of the visitor's sweeps, or of their labelled traces; nothing is run."""
         who = desk.door.visitor(request, visitor)
-        try:
+        with _sentences():
             runs = await gathered(desk, who, sweep or LABELLED, catalog)
-        except OrchestraError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         if runs is None:
             raise gr.Error("There is no judged run to compare yet.", print_exception=False)
         return export(await asyncio.to_thread(report, runs.rows, runs.subject))
 
-    for endpoint in (ask, trace, traces, label, frontier):
-        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+    return frontier
 
 
 async def finished(desk: Desk, who: Visitor, run: Run) -> dict[str, Any]:
