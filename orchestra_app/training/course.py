@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -75,20 +76,27 @@ class Course:
     async def open(cls, world: World, definition: Definition, folder: Path, stop: Stop) -> "Course":
         """Load what the job needs and go to where it was; raises before anything is spent."""
         course = cls(world, await means(world, definition), folder, stop)
+        with ExitStack() as undo:
+            undo.callback(course.learner.close)
+            await course._begin()
+            undo.pop_all()
+        return course
+
+    async def _begin(self) -> None:
+        definition, folder = self.definition, self.folder
         if definition.mode == "traces":
-            await course._take_in()
+            await self._take_in()
         found = await asyncio.to_thread(checkpoint.latest, folder)
         if found is not None:
-            course._go_to(await asyncio.to_thread(course.learner.restore, found[0]))
+            self._go_to(await asyncio.to_thread(self.learner.restore, found[0]))
         elif not definition.learns:
-            course.step = course.saved_step = max(
+            self.step = self.saved_step = max(
                 (event.step for event in read(folder)[0] if isinstance(event, Stepped)), default=0
             )
-        course.lineage = course.lineage.model_copy(update={"spent": await course._spent()})
+        self.lineage = self.lineage.model_copy(update={"spent": await self._spent()})
         if definition.cap is not None:
-            course.account = Shared(course.job, max(0.0, definition.cap - course.lineage.spent))
-        await course._set_up()
-        return course
+            self.account = Shared(self.job, max(0.0, definition.cap - self.lineage.spent))
+        await self._set_up()
 
     async def _take_in(self) -> None:
         """Turn the saved groups into samples with the log-probabilities that they were said with."""
@@ -362,3 +370,4 @@ class Course:
         """Keep what was played, and let the model go."""
         await self.players.kept()
         await self.backend.close()
+        await asyncio.to_thread(self.learner.close)

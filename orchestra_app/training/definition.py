@@ -133,6 +133,8 @@ class Definition(Value):
     """How weights are kept: float32 on a CPU, bfloat16 for large models on a GPU."""
     device: str = "auto"
     """Where it trains: auto, cpu, cuda or cuda:1."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Processes that make each step together, every one on a GPU of its own, numbered from 0."""
     tokens_at_once: int = Field(default=16_384, ge=256)
     """Tokens of one forward and backward pass; a step gathers as many passes as it needs."""
     max_tokens: int = Field(default=32_768, ge=64)

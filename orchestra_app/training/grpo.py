@@ -16,6 +16,7 @@ from orchestra_app.core.errors import TrainingError
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.progress import Learned
 from orchestra_app.training.samples import Candidates, Sample
+from orchestra_app.training.team import add_up, agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,52 +208,71 @@ def update(
     pad: int,
     reference: Any = None,
     clock: Clock | None = None,
+    tokens: int | None = None,
+    shared: bool = False,
 ) -> Learned:
     """Make one optimiser step on samples that have log-probabilities, and return its figures.
 
-    reference: the starting policy, where the divergence from it counts. Raises TrainingError, and leaves the
-    weights as they were, where the loss is no number or the memory runs out.
+    reference: the starting policy, where the divergence from it counts. shared: whether the samples are a
+    share of a step that several processes make together; tokens: what is said in all of it. Raises
+    TrainingError, and leaves the weights as they were, where the loss is no number or the memory runs out.
     """
     clock = clock or Clock()
-    tokens = sum(len(sample.completion) for sample in samples)
-    total = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "surprise": 0.0}
+    if tokens is None:
+        tokens = sum(len(sample.completion) for sample in samples)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     model.train()
     optimizer.zero_grad(set_to_none=True)
-    with _memory(definition):
-        for pack in packs(samples, definition.tokens_at_once):
-            batch = batch_of(pack, pad, model.device)
-            with clock.running("forward", model.device):
-                new = log_probabilities(model, batch, definition.temperature)[batch.row]
-                said = batch.said[batch.row]
-                starting = _starting(model, reference, batch, definition)
-                parts = objective(new, batch.old, batch.advantage, said, definition, starting)
-            with clock.running("backward", model.device):
-                (parts.loss / tokens).backward()
-            total["loss"] += parts.loss.item() / tokens
-            total["kl"] += parts.divergence.item() / tokens
-            total["clipped"] += parts.clipped.item() / tokens
-            total["surprise"] -= (new.detach() * said).sum().item() / tokens
-        with clock.running("backward", model.device):
-            norm = float(torch.nn.utils.clip_grad_norm_(trained, definition.clip_gradient))
-            if not math.isfinite(total["loss"]) or not math.isfinite(norm):
-                optimizer.zero_grad(set_to_none=True)
-                raise TrainingError(
-                    "The loss is no number any more: lower learning_rate, or set dtype to float32; resume "
-                    "from the last checkpoint."
-                )
-            optimizer.step()
+    total, failed = _gradient(model, samples, definition, pad, reference, clock, tokens)
+    if shared:
+        agree(failed)
+        add_up(trained, total)
+    elif failed:
+        raise failed
+    with _memory(definition), clock.running("backward", model.device):
+        norm = float(torch.nn.utils.clip_grad_norm_(trained, definition.clip_gradient))
+        if not math.isfinite(total["loss"]) or not math.isfinite(norm):
             optimizer.zero_grad(set_to_none=True)
+            raise TrainingError(
+                "The loss is no number any more: lower learning_rate, or set dtype to float32; resume "
+                "from the last checkpoint."
+            )
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     model.eval()
-    return Learned(
-        loss=total["loss"],
-        kl=total["kl"],
-        clipped=total["clipped"],
-        gradient=norm,
-        tokens=tokens,
-        length=tokens / max(1, len(samples)),
-        entropy=total["surprise"],
-    )
+    length = tokens / max(1, len(samples))
+    return Learned(gradient=norm, tokens=tokens, length=length, **total)
+
+
+def _gradient(
+    model: Any,
+    samples: Sequence[Sample],
+    definition: Definition,
+    pad: int,
+    reference: Any,
+    clock: Clock,
+    tokens: int,
+) -> tuple[dict[str, float], TrainingError | None]:
+    """Gather the gradient of the samples in the weights; return their figures, and what went wrong."""
+    total = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "entropy": 0.0}
+    try:
+        with _memory(definition):
+            for pack in packs(samples, definition.tokens_at_once):
+                batch = batch_of(pack, pad, model.device)
+                with clock.running("forward", model.device):
+                    new = log_probabilities(model, batch, definition.temperature)[batch.row]
+                    said = batch.said[batch.row]
+                    starting = _starting(model, reference, batch, definition)
+                    parts = objective(new, batch.old, batch.advantage, said, definition, starting)
+                with clock.running("backward", model.device):
+                    (parts.loss / tokens).backward()
+                total["loss"] += parts.loss.item() / tokens
+                total["kl"] += parts.divergence.item() / tokens
+                total["clipped"] += parts.clipped.item() / tokens
+                total["entropy"] -= (new.detach() * said).sum().item() / tokens
+    except TrainingError as error:
+        return total, error
+    return total, None
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from orchestra_app.training.definition import Definition
 from orchestra_app.training.grpo import Clock, update, with_logprobs
 from orchestra_app.training.progress import Learned
 from orchestra_app.training.samples import Sample
+from orchestra_app.training.team import Team, deal, device_of
 
 LARGE = 1_000_000_000
 """Weights from which on the backward pass works activations out again instead of keeping them."""
@@ -33,9 +34,20 @@ class Learner:
     definition: Definition
     reference: Any = None
     """The starting policy; None where it is not needed, or is the model without its adapter."""
+    team: Team | None = None
+    """The processes that learn beside this one."""
 
     @classmethod
     def open(cls, definition: Definition, place: str) -> Self:
+        """Load the starting policy, in as many processes as are wanted; raises as `load` does."""
+        if definition.processes == 1:
+            return cls.load(definition, place, definition.device)
+        learner = cls.load(definition, place, device_of(definition, 0))
+        learner.team = Team(definition, place)
+        return learner
+
+    @classmethod
+    def load(cls, definition: Definition, place: str, device: str) -> Self:
         """Load the starting policy from a place; raises ConfigError, BackendError or TrainingError.
 
         A checkpoint is verified first.
@@ -45,7 +57,7 @@ class Learner:
             verify(found)
         torch.manual_seed(definition.seed)
         disable_progress_bar()
-        local = LocalModel.load(place, device=definition.device, dtype=definition.dtype)
+        local = LocalModel.load(place, device=device, dtype=definition.dtype)
         reference = None
         if definition.rank:
             local.model = _adapted(local.model, definition.rank)
@@ -79,6 +91,16 @@ class Learner:
 
     def learn(self, samples: list[Sample], step: int, clock: Clock) -> Learned:
         """Make one optimiser step, the `step`th from 1; raises TrainingError."""
+        tokens = sum(len(sample.completion) for sample in samples)
+        if self.team is None:
+            return self.take(samples, step, tokens, clock)
+        shares = deal(samples, self.team.size)
+        self.team.tell("learn", shares, step, tokens)
+        learned = self.take(shares[0], step, tokens, clock)
+        return learned.model_copy(update={"length": tokens / max(1, len(samples))})
+
+    def take(self, samples: list[Sample], step: int, tokens: int, clock: Clock | None = None) -> Learned:
+        """Make a step of which these samples are this process's share; `tokens` is said in all of them."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step)
         torch.manual_seed(self.definition.seed + step)
@@ -90,6 +112,8 @@ class Learner:
             pad=self.pad,
             reference=self.reference,
             clock=clock,
+            tokens=tokens,
+            shared=self.definition.processes > 1,
         )
 
     def rate(self, step: int) -> float:
@@ -108,6 +132,8 @@ class Learner:
 
     def restore(self, folder: Path) -> dict[str, Any]:
         """Take weights and optimiser from a verified checkpoint; return the position that was saved."""
+        if self.team is not None:
+            self.team.tell("restore", str(folder))
         try:
             if self.definition.rank:
                 from peft import set_peft_model_state_dict
@@ -127,6 +153,11 @@ class Learner:
                 "the checkpoint is of another model; start a new job."
             ) from error
         return cast(dict[str, Any], json.loads(state["position"]))
+
+    def close(self) -> None:
+        """End the processes that learn beside this one."""
+        if self.team is not None:
+            self.team.close()
 
 
 def _adapted(model: Any, rank: int) -> Any:
