@@ -36,8 +36,8 @@ def draw_report(found: Report) -> Group:
         if each.alarm
     ]
     said += [plain(alarm, "bold red") for alarm in alarms]
-    said += [plain(note, "yellow") for note in found.notes]
-    return Group(drawn, Text(LEGEND, style="dim"), *said, plain(found.provenance, "dim"))
+    said += [plain(str(note), "yellow") for note in found.notes]
+    return Group(drawn, Text(LEGEND, style="dim"), *said, plain(found.provenance(), "dim"))
 
 
 def write_csv(found: Report, path: Path) -> None:
@@ -47,7 +47,7 @@ def write_csv(found: Report, path: Path) -> None:
         with path.open("x", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [*rows[0], "provenance"])
             writer.writeheader()
-            writer.writerows({**row, "provenance": found.provenance} for row in rows)
+            writer.writerows({**row, "provenance": found.provenance()} for row in rows)
     except FileExistsError:
         raise ConfigError(f"{path} is there already; name another file, or delete this one.") from None
     except OSError as error:

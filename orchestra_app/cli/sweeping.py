@@ -16,10 +16,11 @@ from orchestra_app.cli.app import EXHAUSTED, INTERRUPTED, console, errors, print
 from orchestra_app.cli.frontier_view import draw_report
 from orchestra_app.cli.signals import halting
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.events import FINISHED
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier import definition
 from orchestra_app.frontier.definition import Sweep
-from orchestra_app.frontier.forecast import FINISHED, learn
+from orchestra_app.frontier.forecast import learn
 from orchestra_app.frontier.gather import labelled, sweep_rows, sweep_subject
 from orchestra_app.frontier.outlook import Outlook, is_much, look_ahead
 from orchestra_app.frontier.report import Report, export, report
@@ -111,7 +112,7 @@ async def resumed(
 
 async def labelled_so_far(workspace: Workspace, catalog: str) -> Report:
     """Return the frontier of what is labelled; raises ConfigError where nothing is."""
-    found = await labelled(workspace.store, workspace.catalog(catalog), by="setting")
+    found = await labelled(workspace.store, workspace.catalog(catalog))
     if found is None:
         raise ConfigError(
             f"No trace of the catalogue {catalog} is labelled yet; label some, or run a sweep: "

@@ -10,6 +10,8 @@ from orchestra_app.core.task import Task
 from orchestra_app.core.value import Value
 
 Status = Literal["running", "answered", "exhausted", "failed", "stopped", "interrupted"]
+FINISHED: tuple[Status, ...] = ("answered", "exhausted", "failed")
+"""How a run ends by itself, so that it says something of its setting."""
 Protocol = Literal["packed", "chat"]
 
 

@@ -1,5 +1,7 @@
 """What is asked: a question with preferences, a budget and, if known, its gold answer."""
 
+import hashlib
+import json
 from typing import Annotated
 
 from pydantic import Field
@@ -42,6 +44,15 @@ class Budget(Value):
     """Replies of the policy."""
 
 
+def wish_key(preference: Preference, budget: Budget) -> str:
+    """Return a short key of sliders and a budget; equal ones have the same, in whatever order they stand."""
+    said = preference.model_dump(mode="json", exclude_defaults=True)
+    said["excluded"] = sorted(preference.excluded)
+    # Without what is usual, so that a new field leaves the keys of old traces as they are.
+    text = json.dumps([said, budget.model_dump(mode="json", exclude_defaults=True)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 MAX_QUESTION = 20_000
 """Characters of the longest question that is taken."""
 
@@ -57,3 +68,8 @@ class Task(Value):
     budget: Budget = Budget()
     source: str = ""
     """Where the question comes from, such as `page`, `cli` or a question set's name."""
+
+    @property
+    def wish(self) -> str:
+        """The key of its sliders and its budget."""
+        return wish_key(self.preference, self.budget)

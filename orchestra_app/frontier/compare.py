@@ -17,6 +17,7 @@ from orchestra_app.frontier.bootstrap import (
     estimates,
     per_correct,
 )
+from orchestra_app.frontier.remarks import Remark, remark
 from orchestra_app.frontier.staircase import Band, band, on_frontier, staircase
 
 FEW = 10
@@ -44,8 +45,8 @@ class Point:
     """Whether it is on the staircase of the measured means."""
     greyed: bool
     """True where it cannot be told apart from a setting that is no dearer."""
-    reason: str
-    """Why it is greyed, or by what it is surpassed; empty otherwise."""
+    reason: Remark | None
+    """Why it is greyed, or by what it is surpassed; None otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Frontier:
     """Questions that the comparison rests on."""
     paired: bool
     """Whether all settings are compared on the same questions."""
-    note: str
+    note: Remark | None
     """What must be said with every figure of it."""
 
     def difference(self, one: str, other: str) -> Difference | None:
@@ -83,7 +84,7 @@ def compare(samples: Samples, *, replicates: int = REPLICATES, seed: int = 0) ->
     left_out = [place for place in range(len(samples.settings)) if place not in chosen]
     if not len(chosen):
         points = [_uncompared(samples, place) for place in left_out]
-        return Frontier(tuple(points), None, None, 0, True, "Nothing can be compared yet.")
+        return Frontier(tuple(points), None, None, 0, True, remark("frontier_nothing"))
     cloud = bootstrap(samples.only(chosen, questions), replicates=replicates, seed=seed)
     compared = {point.setting: point for point in _points(cloud)}
     for place in left_out:
@@ -104,14 +105,11 @@ def _comparable(samples: Samples) -> tuple[np.ndarray, np.ndarray, bool]:
     return chosen, np.flatnonzero(samples.ran[chosen].any(0)), False
 
 
-def _note(samples: Samples, questions: np.ndarray, paired: bool) -> str:
+def _note(samples: Samples, questions: np.ndarray, paired: bool) -> Remark | None:
     if not paired:
-        return (
-            "The settings were not asked the same questions, so their differences are also differences "
-            "between questions."
-        )
+        return remark("frontier_own_questions")
     dropped = len(samples.questions) - len(questions)
-    return f"{dropped} questions are left out because not every setting has run on them." if dropped else ""
+    return remark("frontier_dropped", count=dropped) if dropped else None
 
 
 def _points(cloud: Cloud) -> list[Point]:
@@ -142,50 +140,48 @@ def _uncompared(samples: Samples, place: int) -> Point:
     figures = np.stack([samples.correct[place], samples.cost[place], samples.seconds[place]])[:, ran]
     means = figures.mean(1) if count else np.zeros(3)
     accuracy, cost, seconds = (Estimate(float(mean), float("-inf"), float("inf")) for mean in means)
-    reason = f"Only {count} question{'s' * (count != 1)} with a verdict: too few to compare."
+    reason = remark("frontier_too_few", count=count)
     return Point(samples.settings[place], count, accuracy, cost, seconds, None, 0.0, False, True, reason)
 
 
-def _reasons(cloud: Cloud) -> list[tuple[bool, str]]:
+def _reasons(cloud: Cloud) -> list[tuple[bool, Remark | None]]:
     """Return for each setting whether it is greyed, and why it is that or surpassed."""
     cost = cloud.means[1]
-    found: list[list[tuple[int, int, str]]] = [[] for _ in cost]
+    found: list[list[tuple[int, int, Remark]]] = [[] for _ in cost]
     for pair in combinations(range(len(cost)), 2):
         cheaper, dearer = sorted(pair, key=lambda place: (cost[place], place))
         apart = difference(cloud, dearer, cheaper)
         if apart is not None and (said := _reason(cloud, cheaper, dearer, apart)):
-            rank, sentence = said
-            found[dearer].append((rank, -cheaper, sentence))
+            rank, why = said
+            found[dearer].append((rank, -cheaper, why))
     return [_strongest(cloud, each) for each in found]
 
 
-def _strongest(cloud: Cloud, reasons: Sequence[tuple[int, int, str]]) -> tuple[bool, str]:
+def _strongest(cloud: Cloud, reasons: Sequence[tuple[int, int, Remark]]) -> tuple[bool, Remark | None]:
     """Return the reason that says most, named with the most accurate of the settings that give it."""
     if not reasons:
-        return False, ""
-    rank, _, sentence = min(reasons, key=lambda each: (each[0], -cloud.means[0, -each[1]]))
-    return rank > 0, sentence
+        return False, None
+    rank, _, why = min(reasons, key=lambda each: (each[0], -cloud.means[0, -each[1]]))
+    return rank > 0, why
 
 
-def _reason(cloud: Cloud, cheaper: int, dearer: int, apart: Difference) -> tuple[int, str] | None:
+def _reason(cloud: Cloud, cheaper: int, dearer: int, apart: Difference) -> tuple[int, Remark] | None:
     """Return why the dearer of two settings is not shown to be worth it; None where it is more accurate.
 
     The rank is 0 where it is surpassed for sure, 1 where nothing tells the two apart, 2 where only cost does.
     """
     name, accuracy = cloud.samples.settings[cheaper], apart.accuracy
-    interval = f"[{accuracy.low:+.3f}, {accuracy.high:+.3f}]"
-    figures = f"accuracy {accuracy.mean:+.3f} {interval} on {apart.count} questions"
+    figures = remark("frontier_apart", **accuracy._asdict(), count=apart.count)
     surely_dearer = apart.cost.low > 0
     if accuracy.high < 0 and surely_dearer:
-        return 0, f"Surpassed by {name}: {figures}, at {_times(cloud, cheaper, dearer)} its cost."
+        return 0, remark("frontier_surpassed", name=name, apart=figures, times=_times(cloud, cheaper, dearer))
     if not accuracy.includes_zero:
         return None
     if not surely_dearer:
-        return 1, f"Cannot be told apart from {name}: {figures}, and the costs overlap."
-    times = _times(cloud, cheaper, dearer)
-    return 2, f"Its accuracy cannot be told apart from {name}'s: {figures}, at {times} the cost."
+        return 1, remark("frontier_alike", name=name, apart=figures)
+    return 2, remark("frontier_as_accurate", name=name, apart=figures, times=_times(cloud, cheaper, dearer))
 
 
-def _times(cloud: Cloud, cheaper: int, dearer: int) -> str:
+def _times(cloud: Cloud, cheaper: int, dearer: int) -> Remark:
     least, most = cloud.means[1, cheaper], cloud.means[1, dearer]
-    return f"{most / least:.1f} ×" if least > 0 else f"${most:.5f} beyond"
+    return remark("frontier_times", ratio=most / least) if least > 0 else remark("frontier_beyond", usd=most)

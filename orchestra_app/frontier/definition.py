@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import CatalogRef
-from orchestra_app.core.task import Budget, Preference, Task
+from orchestra_app.core.task import Budget, Preference, Task, wish_key
 from orchestra_app.core.value import Value
 from orchestra_app.orchestrator.presets import NEUTRAL_PRESET
 from orchestra_app.orchestrator.questions import Question, digest
@@ -37,8 +37,8 @@ class Setting(Value):
 
     @property
     def wish(self) -> str:
-        """A short id of the sliders and the budget."""
-        return digest(f"{self.preference.model_dump_json()}{self.budget.model_dump_json()}")
+        """The key of the sliders and the budget."""
+        return wish_key(self.preference, self.budget)
 
 
 class Sweep(Value):

@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestra_app.core.events import FINISHED
 from orchestra_app.core.task import NEUTRAL, Budget, Preference
 from orchestra_app.storage.outcomes import Outcome
 
@@ -26,7 +27,6 @@ SMALLEST = np.array([1e-6, 0.1])
 MIDDLE, HIGH = 0.5, 0.9
 UNLIMITED_COST, UNLIMITED_SECONDS = 10.0, 10_000.0
 """What no budget counts as, among the features."""
-FINISHED = ("answered", "exhausted", "failed")
 
 Array = NDArray[np.float64]
 
@@ -75,17 +75,13 @@ class Forecaster:
     paces: dict[str, float]
     """Seconds per run by policy."""
 
-    def forecast(self, policy: str, question: str, preference: Preference, budget: Budget) -> Forecast | str:
-        """Return the forecast for a question, or a sentence that says why there is none.
+    def forecast(self, policy: str, question: str, preference: Preference, budget: Budget) -> Forecast | None:
+        """Return the forecast for a question; None where fewer than `FEWEST` traces of the policy are known.
 
         An empty question counts as one of the usual length.
         """
-        count = self.counts.get(policy, 0)
         if policy not in self.models:
-            return (
-                f"No forecast yet: {count} finished run{'s' * (count != 1)} of {policy} with this catalogue "
-                f"{'is' if count == 1 else 'are'} saved, and {FEWEST} are needed."
-            )
+            return None
         model, features = self.models[policy], _features(question, preference, budget)
         if not question:
             features[0] = model.centre[0]
@@ -95,7 +91,7 @@ class Forecaster:
             cost=(min(float(middle_cost), most), min(float(high_cost), most)),
             seconds=(float(middle_seconds), float(high_seconds)),
             coverage=self.coverage[policy],
-            count=count,
+            count=self.counts[policy],
         )
 
 

@@ -1,13 +1,14 @@
 """Gathers the runs of a report from the store: a sweep's, or all that are labelled so far."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.task import Budget, Preference
+from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.frontier.definition import Run, Sweep
-from orchestra_app.frontier.report import Report, Subject, report
+from orchestra_app.frontier.report import LABELLED, Report, Subject, report
 from orchestra_app.frontier.rows import Row, row_of
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import World, finished_row, judge
@@ -35,11 +36,11 @@ def sweep_subject(sweep: Sweep, catalog: Catalog) -> Subject:
         title=sweep.title,
         catalog=catalog,
         policies={setting.name: setting.policy for setting in sweep.settings},
+        wishes={setting.name: setting.wish for setting in sweep.settings},
         repeats=sweep.repeats,
     )
 
 
-By = Literal["policy", "setting"]
 MOST_LABELLED = 20_000
 """Labelled traces that are compared at most, the newest ones."""
 MOST_READ = 2_000
@@ -54,20 +55,16 @@ class Gathered:
     subject: Subject
 
 
-async def labelled(
-    store: Store, catalog: Catalog, *, by: By = "policy", owner: str | None = None
-) -> Report | None:
+async def labelled(store: Store, catalog: Catalog, *, owner: str | None = None) -> Report | None:
     """Return the frontier of all labelled traces of a catalogue so far; nothing is run. None without any.
 
-    by: whether all sliders and budgets of a policy are taken together. owner: only this visitor's traces.
+    owner: only this visitor's traces.
     """
-    found = await labelled_runs(store, catalog, by=by, owner=owner)
+    found = await labelled_runs(store, catalog, owner=owner)
     return await asyncio.to_thread(report, found.rows, found.subject) if found else None
 
 
-async def labelled_runs(
-    store: Store, catalog: Catalog, *, by: By = "policy", owner: str | None = None
-) -> Gathered | None:
+async def labelled_runs(store: Store, catalog: Catalog, *, owner: str | None = None) -> Gathered | None:
     """Return the runs of `labelled`; simulated and real ones of a catalogue's name are never together."""
     wanted = Wanted(catalog=catalog.name, owner=owner, verdicts=("correct", "incorrect"), limit=MOST_LABELLED)
     outcomes = await store.outcomes(wanted)
@@ -76,7 +73,8 @@ async def labelled_runs(
     if not outcomes:
         return None
     whole = await store.traces([outcome.id for outcome in outcomes[:MOST_READ]])
-    named = {outcome.id: _setting(outcome, by) for outcome in outcomes}
+    names = _names(outcomes)
+    named = {outcome.id: names[outcome.policy, outcome.wish] for outcome in outcomes}
     rows = [
         row_of(
             whole[each.id], setting=named[each.id], question=each.task.question, simulated=catalog.simulated
@@ -85,20 +83,33 @@ async def labelled_runs(
         else _light(each, named[each.id], catalog)
         for each in outcomes
     ]
-    policies = {named[outcome.id]: outcome.policy for outcome in outcomes}
-    return Gathered(rows, Subject("labelled traces so far", catalog, dict(sorted(policies.items()))))
+    settings = sorted((name, policy, wish) for (policy, wish), name in names.items())
+    subject = Subject(
+        title=LABELLED,
+        catalog=catalog,
+        policies={name: policy for name, policy, _ in settings},
+        wishes={name: wish for name, _, wish in settings},
+    )
+    return Gathered(rows, subject)
 
 
-def _setting(outcome: Outcome, by: By) -> str:
-    if by == "policy":
-        return outcome.policy
-    task, parts = outcome.task, [outcome.policy]
+def _names(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], str]:
+    """Return a name for each policy under each wish; two that would be called the same carry their keys."""
+    tasks = {(each.policy, each.wish): each.task for each in outcomes}
+    found = {key: _name(key[0], task) for key, task in tasks.items()}
+    often = Counter(found.values())
+    return {key: name if often[name] == 1 else f"{name} · {key[1][:6]}" for key, name in found.items()}
+
+
+def _name(policy: str, task: Task) -> str:
+    parts, usual = [policy], Budget()
     if task.preference != Preference():
         parts.append(_sliders(task.preference))
-    if task.budget != Budget():
-        cost, seconds = task.budget.cost, task.budget.seconds
+    if task.budget != usual:
+        cost, seconds, turns = task.budget.cost, task.budget.seconds, task.budget.turns
         parts.append("no limit" if cost is None else f"${cost:g}")
         parts += [f"{seconds:g} s"] if seconds is not None else []
+        parts += [f"{turns} turns"] if turns != usual.turns else []
     return ", ".join(parts)
 
 

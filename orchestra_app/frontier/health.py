@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestra_app.core.catalog import BASELINES, Catalog
+from orchestra_app.frontier.remarks import Remark, remark
 
 COLLAPSED = 0.9
 """Share of calls to one model or tool from which on routing counts as collapsed."""
@@ -28,8 +29,8 @@ class Health:
     """Share of the calls to models of the policy's own vendor; None where it has none."""
     own_offered: float | None
     """Share of the catalogue's aliases that are of that vendor: what even routing would give."""
-    alarm: str
-    """A sentence where routing has collapsed; empty where it has not."""
+    alarm: Remark | None
+    """Where routing has collapsed."""
 
 
 def health(calls: Mapping[str, int], *, policy: str = "", catalog: Catalog | None = None) -> Health:
@@ -40,18 +41,15 @@ def health(calls: Mapping[str, int], *, policy: str = "", catalog: Catalog | Non
     """
     total = sum(calls.values())
     if total == 0:
-        return Health(0, 0.0, 0.0, None, 0.0, None, None, "")
+        return Health(0, 0.0, 0.0, None, 0.0, None, None, None)
     shares = [number / total for number in calls.values() if number]
     entropy = max(0.0, -math.fsum(share * math.log2(share) for share in shares))
     favourite = max(calls, key=lambda name: calls[name])
     share = calls[favourite] / total
     own, offered = _own(calls, policy, catalog) if catalog else (None, None)
-    alarm = ""
+    alarm = None
     if policy not in BASELINES and _surely_above(share, total):
-        alarm = (
-            f"Routing has collapsed: {calls[favourite]:,} of {total:,} calls go to {favourite}. "
-            "Look at what else was offered, and at the reward if this policy was trained."
-        )
+        alarm = remark("frontier_collapsed", most=calls[favourite], total=total, favourite=favourite)
     return Health(total, entropy, 2**entropy, favourite, share, own, offered, alarm)
 
 

@@ -28,7 +28,6 @@ class Break:
     """Seconds after the start."""
     limit: Literal["cost", "seconds", "turns"] = "turns"
     """Which limit of the budget it met."""
-    sentence: str = ""
 
 
 def first_break(trace: Trace, budget: Budget, costs: Sequence[float] | None = None) -> Break | None:
@@ -43,25 +42,18 @@ def first_break(trace: Trace, budget: Budget, costs: Sequence[float] | None = No
     for turn, call_id, charge in _steps(trace):
         at = Break(turn, call_id, charge.who if charge else "", math.fsum(spent), _began(trace, turn))
         if turn > budget.turns:
-            return _said(at, f"turn {turn} is one more than the {budget.turns} allowed")
+            return at
         if charge is None:
             continue
         cost = charge.cost if costs is None else costs[len(spent)]
         ends = charge.at + charge.usage.seconds
         at = Break(turn, call_id, charge.who, math.fsum(spent), charge.at, "cost")
         if budget.cost is not None and math.fsum([*spent, cost]) > budget.cost:
-            left = max(0.0, budget.cost - at.spent)
-            return _said(at, f"{charge.who} cost ${cost:.6f} and ${left:.6f} were left")
+            return at
         if budget.seconds is not None and ends > budget.seconds:
-            at = replace(at, limit="seconds")
-            return _said(at, f"{charge.who} was done after {ends:.1f} s of {budget.seconds:g} s")
+            return replace(at, limit="seconds")
         spent.append(cost)
     return None
-
-
-def _said(at: Break, why: str) -> Break:
-    sentence = f"In turn {at.turn} at the latest it would have left its way: {why}."
-    return replace(at, sentence=sentence)
 
 
 def _began(trace: Trace, turn: int) -> float:

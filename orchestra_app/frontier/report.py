@@ -3,14 +3,18 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.frontier.bootstrap import Estimate, bootstrap, estimates, per_correct
 from orchestra_app.frontier.compare import Frontier, Point, compare
 from orchestra_app.frontier.health import Health, health
+from orchestra_app.frontier.remarks import ENGLISH, Remark, remark
 from orchestra_app.frontier.rows import ORACLE, Row, oracle, table
+
+LABELLED = ""
+"""The title of a report on all labelled traces so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +61,29 @@ class Report:
     """True: no real money; None: some runs were simulated and some were not."""
 
     @property
-    def notes(self) -> list[str]:
-        """Sentences without which the figures would mislead."""
+    def notes(self) -> list[Remark]:
+        """What must be said lest the figures mislead."""
         said = [self.frontier.note] if self.frontier.note else []
         if not self.judged:
-            said.append("No run has a verdict: give answers, or label traces, to see accuracy.")
+            said.append(remark("frontier_unjudged"))
         if self.undecided:
-            said.append(
-                f"{self.undecided} answers are written otherwise than the right one and count as wrong until "
-                "they are judged: orchestra judge"
-            )
+            said.append(remark("frontier_undecided", count=self.undecided))
         return said
 
-    @property
-    def provenance(self) -> str:
-        """One sentence that goes with every figure: n, the date of the prices, real or simulated."""
-        times = f" × {self.repeats}" if self.repeats > 1 else ""
-        dated = f"prices of {', '.join(self.prices)}" if self.prices else "no dated prices"
-        money = {True: "simulated: no real money", False: "real", None: "some simulated, some real"}
-        paired = "" if self.frontier.paired else "; not paired"
-        return (
-            f"{self.title}: n = {self.count} questions{times}, catalogue {self.catalog}, {dated}, "
-            f"{money[self.simulated]}; 95 % intervals from a bootstrap over questions{paired}; "
-            "the frontier is a staircase."
-        )
+    def provenance(self, texts: Mapping[str, str] = ENGLISH) -> str:
+        """Return what goes with every figure: n, the day of the prices, real or simulated."""
+        money = {True: "frontier_simulated", False: "frontier_real", None: "frontier_mixed"}[self.simulated]
+        days = ", ".join(self.prices)
+        said = [
+            texts["frontier_title_labelled"] if self.title == LABELLED else self.title,
+            texts["frontier_n_questions"].format(count=self.count)
+            + (f" × {self.repeats}" if self.repeats > 1 else ""),
+            texts["frontier_of_catalog"].format(name=self.catalog),
+            texts["frontier_prices"].format(days=days) if days else texts["frontier_no_prices"],
+            texts[money],
+            texts["frontier_method"],
+        ]
+        return " · ".join(said if self.frontier.paired else [*said, texts["frontier_unpaired"]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ class Subject:
     policies: Mapping[str, str]
     """The policy of each setting, in the order of the table."""
     repeats: int = 1
+    wishes: Mapping[str, str] = field(default_factory=dict)
+    """The key of each setting's sliders and budget."""
 
 
 def report(rows: Sequence[Row], subject: Subject, *, seed: int = 0) -> Report:
@@ -150,8 +155,8 @@ def _oracle(rows: Iterable[Row], frontier: Frontier, *, seed: int) -> Point | No
     cloud = bootstrap(table(chosen, [ORACLE]), seed=seed)
     accuracy, cost, seconds = estimates(cloud)[0]
     count, ratio = len(cloud.samples.questions), per_correct(cloud)[0]
-    reason = "Computed: on each question the cheapest setting that was right."
-    return Point(ORACLE, count, accuracy, cost, seconds, ratio, 1.0, False, False, reason)
+    how = remark("frontier_oracle_how")
+    return Point(ORACLE, count, accuracy, cost, seconds, ratio, 1.0, False, False, how)
 
 
 def records(found: Report) -> list[dict[str, Any]]:
@@ -175,7 +180,7 @@ def _record(point: Point, line: Line | None) -> dict[str, Any]:
         }
     row |= {"on_frontier": point.on_frontier, "on_staircase": point.on_staircase}
     row |= {"adherence": line.adherence if line else None, "violations": line.violations if line else 0}
-    return row | {"greyed": point.greyed, "reason": point.reason}
+    return row | {"greyed": point.greyed, "reason": str(point.reason or "")}
 
 
 def _finite(value: float | None) -> float | None:
@@ -187,15 +192,19 @@ def export(found: Report) -> dict[str, Any]:
     frontier = found.frontier
     band = frontier.band
     return {
-        "title": found.title,
-        "provenance": found.provenance,
-        "notes": found.notes,
+        "title": found.title or ENGLISH["frontier_title_labelled"],
+        "provenance": found.provenance(),
+        "notes": [str(note) for note in found.notes],
         "judged": found.judged,
         "settings": records(found),
         "health": {
-            line.setting: {"models": asdict(line.models), "tools": asdict(line.routing)}
+            line.setting: {"models": _health(line.models), "tools": _health(line.routing)}
             for line in found.lines
         },
         "tools": {line.setting: line.tools for line in found.lines},
         "band": band and {name: getattr(band, name).tolist() for name in ("cost", "accuracy", "low", "high")},
     }
+
+
+def _health(known: Health) -> dict[str, Any]:
+    return asdict(known) | {"alarm": str(known.alarm or "")}

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,27 +54,34 @@ class Charges:
     """Where the usage is a reservation, since nobody told the real one."""
 
 
+_RATES = itemgetter("input", "cached", "output", "unit")
+_USAGE = itemgetter("input_tokens", "cached_tokens", "output_tokens", "units")
+
+
 def columns(charges: Sequence[Charge]) -> Charges:
     """Return charges as columns."""
+    # A pydantic value looks its attributes up in Python, which takes most of the time for many of them.
+    booked = [vars(charge) for charge in charges]
+    usages = (_USAGE(vars(each["usage"])) for each in booked)
+    known = (_RATES(vars(each["price"])) for each in booked)
     names: dict[str, int] = {}
     rates: dict[Rates, int] = {}
-    usages, prices = [charge.usage for charge in charges], [charge.price for charge in charges]
-    count = len(charges)
-    known = [(p.input, p.cached, p.output, p.unit) for p in prices]
-    prompt = np.fromiter((usage.input_tokens for usage in usages), float, count)
-    cached = np.minimum(np.fromiter((usage.cached_tokens for usage in usages), float, count), prompt)
+    count = len(booked)
+    figures = np.fromiter(chain.from_iterable(usages), float, 4 * count)
+    prompt, cached, output, units = figures.reshape(count, 4).T
+    cached = np.minimum(cached, prompt)
     return Charges(
-        who=np.fromiter((names.setdefault(c.who, len(names)) for c in charges), np.intp, count),
+        who=np.fromiter((names.setdefault(each["who"], len(names)) for each in booked), np.intp, count),
         booked_at=np.fromiter((rates.setdefault(each, len(rates)) for each in known), np.intp, count),
         names=tuple(names),
         rates=tuple(rates),
         fresh=prompt - cached,
         cached=cached,
-        output=np.fromiter((usage.output_tokens for usage in usages), float, count),
-        units=np.fromiter((usage.units for usage in usages), float, count),
-        cost=np.fromiter((charge.cost for charge in charges), float, count),
-        reported=np.fromiter((charge.reported is not None for charge in charges), bool, count),
-        estimated=np.fromiter((charge.estimated for charge in charges), bool, count),
+        output=output,
+        units=units,
+        cost=np.fromiter((each["cost"] for each in booked), float, count),
+        reported=np.fromiter((each["reported"] is not None for each in booked), bool, count),
+        estimated=np.fromiter((each["estimated"] for each in booked), bool, count),
     )
 
 

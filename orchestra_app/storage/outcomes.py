@@ -44,6 +44,8 @@ class Outcome:
     catalog: str
     catalog_hash: str
     group: str | None
+    wish: str
+    """The key of its sliders and its budget."""
     status: Status
     verdict: Verdict
     cost: float

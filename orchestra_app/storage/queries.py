@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from orchestra_app.core.events import Status
+from orchestra_app.core.events import FINISHED, Status
 from orchestra_app.storage.rows import microseconds, moment, plain
 from orchestra_app.storage.schema import TRACE
 
@@ -27,7 +27,8 @@ class Filter:
     """Part of the question or the answer, in any case of ASCII letters."""
     catalog: str | None = None
     policy: str | None = None
-    status: Status | None = None
+    status: Status | Literal["finished"] | None = None
+    """`finished`: answered, exhausted or failed."""
     verdict: Verdict | Literal["decided"] | None = None
     """`decided`: correct or incorrect."""
     tool: str | None = None
@@ -35,6 +36,8 @@ class Filter:
     owner: str | None = None
     source: str | None = None
     """Where the question comes from, such as `page` or a question set's name."""
+    wish: str | None = None
+    """The key of the sliders and the budget, see `core.task.wish_key`."""
     group: str | None = None
     """The name of the group; the first `*` in it stands for any characters."""
     parent: str | None = None
@@ -169,7 +172,7 @@ def _tools(column: str) -> tuple[str, ...]:
 
 def _conditions(wanted: Filter, dialect: str, *, through: bool = False) -> list[ColumnElement[bool]]:
     """Return what a row must fulfil; `through`: an index is read from end to end, whoever owns the rows."""
-    owner, verdict = TRACE.c.owner, wanted.verdict
+    owner, verdict, status = TRACE.c.owner, wanted.verdict, wanted.status
     if dialect == "sqlite" and (through or wanted.group or wanted.parent):
         # SQLite, which keeps no statistics here, would take the owner for the most selective.
         owner = owner.concat("")
@@ -179,15 +182,18 @@ def _conditions(wanted: Filter, dialect: str, *, through: bool = False) -> list[
             (owner, wanted.owner),
             (TRACE.c.catalog, wanted.catalog),
             (TRACE.c.policy, wanted.policy),
-            (TRACE.c.status, wanted.status),
+            (TRACE.c.status, None if status == "finished" else status),
             (TRACE.c.verdict, None if verdict == "decided" else verdict),
             (TRACE.c.source, wanted.source),
+            (TRACE.c.wish, wanted.wish),
             (TRACE.c.parent, wanted.parent),
         )
         if value is not None
     ]
     if verdict == "decided":
         conditions.append(TRACE.c.verdict.in_(("correct", "incorrect")))
+    if status == "finished":
+        conditions.append(TRACE.c.status.in_(FINISHED))
     if wanted.tool:
         conditions.append(TRACE.c.tools.like(_part(f"|{wanted.tool}|"), escape="\\"))
     if wanted.group is not None:

@@ -64,12 +64,13 @@ class Choices:
 def next_waiting(connection: Connection, scope: Scope, passed: Collection[str] = ()) -> Waiting | None:
     """Return the oldest trace that waits for a verdict of this person; None where none does.
 
-    passed: ids that are not to be served now.
+    Those that only a comparison or a judge has judged come last. passed: ids that are not to be served now.
     """
     room = _needed(scope) - _people()
     query = select(TRACE.c.id, room).where(*_open(scope), *_wanted(scope), ~_mine(scope), room > 0)
-    query = query.where(TRACE.c.id.not_in(passed)).order_by(TRACE.c.started_at, TRACE.c.id)
-    row = connection.execute(query.limit(1)).first()
+    query = query.where(TRACE.c.id.not_in(passed)).order_by(TRACE.c.started_at, TRACE.c.id).limit(1)
+    needs_people = (TRACE.c.verdict == "unlabelled") | (_people() > 0)
+    row = connection.execute(query.where(needs_people)).first() or connection.execute(query).first()
     return Waiting(*row) if row else None
 
 

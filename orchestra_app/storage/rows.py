@@ -48,6 +48,7 @@ def started_columns(event: RolloutStarted, process: Process) -> dict[str, Any]:
         "consent": event.consent,
         "seed": event.seed if abs(event.seed) <= _BIGGEST else None,
         "source": plain(task.source),
+        "wish": task.wish,
         "parent": plain(event.parent),
         "group": plain(event.group),
         "host": process.host,

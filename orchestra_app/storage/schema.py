@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, String, Table, Text, text
 from sqlmodel import Field, SQLModel
 
-_FILTERED = ("status", "verdict", "policy", "catalog", "cost", "tools", "seconds", "source")
+_FILTERED = ("status", "verdict", "policy", "catalog", "cost", "tools", "seconds", "source", "wish")
 _RUNNING = text("status = 'running'")
 
 
@@ -48,6 +48,8 @@ class TraceRow(SQLModel, table=True):
     seed: int | None = Field(sa_type=BigInteger)
     """None: beyond 64 bits; the start event has it exactly."""
     source: str
+    wish: str
+    """The key of the sliders and the budget."""
     parent: str | None
     group: str | None
     host: str

@@ -62,27 +62,8 @@ def frontier_chart(found: Report, axis: Axis, texts: Texts) -> Any:
     if found.oracle is not None:
         figure.add_trace(_oracle(found.oracle, axis, free, texts))
     figure.update_layout(_layout(marks, axis, free if any(mark.x == free for mark in marks) else None, texts))
-    figure.update_layout(meta={"provenance": provenance(found, texts)})
+    figure.update_layout(meta={"provenance": found.provenance(texts)})
     return figure
-
-
-def provenance(found: Report, texts: Texts) -> str:
-    """Return what every figure names: the questions, the day of the prices, real or simulated."""
-    money = {True: "frontier_simulated", False: "frontier_real", None: "frontier_mixed"}[found.simulated]
-    said = [
-        texts["frontier_title_labelled"] if found.title == "labelled traces so far" else found.title,
-        texts["frontier_n_questions"].format(count=found.count)
-        + (f" × {found.repeats}" if found.repeats > 1 else ""),
-        texts["frontier_of_catalog"].format(name=found.catalog),
-        texts["frontier_prices"].format(days=", ".join(found.prices))
-        if found.prices
-        else texts["frontier_no_prices"],
-        texts[money],
-        texts["frontier_method"],
-    ]
-    if not found.frontier.paired:
-        said.append(texts["frontier_unpaired"])
-    return " · ".join(said)
 
 
 def _marks(found: Report, cloud: Cloud, axis: Axis) -> tuple[list[_Mark], float]:

@@ -59,7 +59,7 @@ def _row(number: str, line: Line, found: Report, texts: Texts, picked: str) -> M
         data_id=line.setting,
         aria_pressed=str(chosen).lower(),
     )
-    why = tag("small", point.reason) if point.reason else None
+    why = tag("small", point.reason.said(texts)) if point.reason else None
     state = "greyed" if point.greyed else "step" if point.on_staircase and found.judged else "off"
     compared = found.judged and math.isfinite(point.cost.high)
     cells = (
@@ -109,7 +109,7 @@ def _stacked(figure: str) -> Markup:
 def health_table(found: Report, texts: Texts) -> Markup:
     """Return how each policy spreads its calls over models and tools, the alarms first."""
     alarms = [
-        tag("p", tag("b", line.setting), " ", each.alarm, class_="alarm", role="status")
+        tag("p", tag("b", line.setting), " ", each.alarm.said(texts), class_="alarm", role="status")
         for line in ordered(found)
         for each in (line.models, line.routing)
         if each.alarm
@@ -168,7 +168,7 @@ def details(
         "section",
         tag("h3", tag("bdi", setting)),
         tag("p", *_facts(line, found, texts), class_="figures"),
-        tag("p", line.point.reason, class_="notice") if line.point.reason else None,
+        tag("p", line.point.reason.said(texts), class_="notice") if line.point.reason else None,
         tag("div", _mix(line, texts), _traces(mine, link, texts), class_="halves"),
         _differences(found, setting, texts),
         class_="details",
@@ -201,7 +201,9 @@ def _mix(line: Line, texts: Texts) -> Markup:
         for name, count in sorted(line.tools.items(), key=lambda item: -item[1])
     ]
     shown = tag("ul", *bars, class_="mix") if bars else tag("p", texts["frontier_no_calls"], class_="quiet")
-    alarms = [tag("p", each.alarm, class_="alarm") for each in (line.models, line.routing) if each.alarm]
+    alarms = [
+        tag("p", each.alarm.said(texts), class_="alarm") for each in (line.models, line.routing) if each.alarm
+    ]
     return tag("div", tag("h4", texts["frontier_mix"]), shown, *alarms)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from orchestra_app.frontier.forecast import FEWEST, FINISHED, Forecast, Forecaster, learn
+from orchestra_app.core.events import FINISHED
+from orchestra_app.frontier.forecast import FEWEST, Forecast, Forecaster, learn
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.storage.store import Store
 from orchestra_app.ui.markup import dollars, seconds, tag
@@ -61,12 +62,12 @@ class Forecasts:
             ended.exception()
 
 
-def forecast_line(found: Forecast | str, policy: str, count: int, texts: Texts) -> Markup:
+def forecast_line(found: Forecast | None, policy: str, count: int, texts: Texts) -> Markup:
     """Return the line that says what the question will cost and take, or why nobody knows.
 
     count: the finished traces of the policy.
     """
-    if isinstance(found, str):
+    if found is None:
         said = texts["frontier_forecast_none"].format(count=count, policy=policy, fewest=FEWEST)
         return tag("p", said, class_="route forecast")
     said = texts["frontier_forecast"].format(

@@ -11,6 +11,7 @@ from orchestra_app.storage.queries import Filter, Sort, Verdict
 from orchestra_app.ui.visitor import Visitor
 
 VERDICTS = (*get_args(Verdict), "decided")
+STATUSES = (*get_args(Status), "finished")
 SORTS: tuple[Sort, ...] = get_args(Sort)
 LONGEST = 200
 """Characters of a filter that are read."""
@@ -24,10 +25,11 @@ Fields = dict[str, str]
 def link(*, trace: str = "", **filters: Any) -> str:
     """Return the query of the address at which the Traces tab shows just these traces.
 
-    filters: `text`, `catalog`, `policy`, `status`, `verdict` (also `decided`: correct or incorrect), `tool`,
-    `who`, `source`, `group` (its first `*` stands for anything), `parent`, `cost_from` and `cost_to` in USD,
-    `seconds_from`, `seconds_to`, `since` and `until` as days in UTC, both inclusive, `sort`, and `number` of
-    the page, from 1, which is not called `page` because Gradio takes that for one of its routes.
+    filters: `text`, `catalog`, `policy`, `status` (also `finished`: neither running nor cut off), `verdict`
+    (also `decided`: correct or incorrect), `tool`, `who`, `source`, `setting` (a key of sliders and budget),
+    `group` (its first `*` stands for anything), `parent`, `cost_from` and `cost_to` in USD, `seconds_from`,
+    `seconds_to`, `since` and `until` as days in UTC, both inclusive, `sort`, and `number` of the page, from
+    1, which is not called `page` because Gradio takes that for one of its routes.
     trace: the id of one that is opened over the list.
     """
     opened = {"trace": _name(trace)} if trace else {}
@@ -55,11 +57,12 @@ def wanted(fields: Fields, visitor: Visitor) -> Filter:
         text=fields.get("text", ""),
         catalog=fields.get("catalog"),
         policy=fields.get("policy"),
-        status=cast(Status | None, fields.get("status")),
+        status=cast(Any, fields.get("status")),
         verdict=cast(Verdict | None, fields.get("verdict")),
         tool=fields.get("tool"),
         owner=fields.get("who") if visitor.admin else visitor.owner,
         source=fields.get("source"),
+        wish=fields.get("setting"),
         group=fields.get("group"),
         parent=fields.get("parent"),
         cost_from=amounts.get("cost_from"),
@@ -112,11 +115,12 @@ _READERS: Mapping[str, Callable[[Any], str]] = {
     "text": _words,
     "catalog": _name,
     "policy": _name,
-    "status": _one_of(*get_args(Status)),
+    "status": _one_of(*STATUSES),
     "verdict": _one_of(*VERDICTS),
     "tool": _name,
     "who": _name,
     "source": _name,
+    "setting": _name,
     "group": _name,
     "parent": _name,
     "cost_from": _amount,

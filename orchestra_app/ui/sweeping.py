@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.events import FINISHED
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.frontier import definition
 from orchestra_app.frontier.definition import Sweep
-from orchestra_app.frontier.forecast import FINISHED
 from orchestra_app.frontier.gather import Gathered, labelled_runs, sweep_rows, sweep_subject
 from orchestra_app.frontier.outlook import Outlook, is_much, look_ahead
 from orchestra_app.frontier.stock import take_stock
@@ -183,7 +183,7 @@ async def gathered(desk: Desk, visitor: Visitor, source: Any, catalog: Any) -> G
     """
     if source == LABELLED:
         known = desk.workspace.catalog(_name(catalog))
-        return await labelled_runs(desk.workspace.store, known, by="setting", owner=whose(visitor))
+        return await labelled_runs(desk.workspace.store, known, owner=whose(visitor))
     made = await saved(desk, visitor, source)
     underway = desk.sweeps.get(made.id)
     if underway is not None and not underway.done:

@@ -164,6 +164,7 @@ ENGLISH = {
     "deleted": "The trace is deleted.",
     "status_running": "running",
     "status_answered": "answered",
+    "status_finished": "finished",
     "status_exhausted": "budget exhausted",
     "status_failed": "failed",
     "status_stopped": "stopped",

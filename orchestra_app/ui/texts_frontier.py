@@ -1,10 +1,11 @@
 """The texts of the Frontier page and of the forecast on the Ask page."""
 
-ENGLISH = {
+from orchestra_app.frontier import remarks
+
+ENGLISH = remarks.ENGLISH | {
     "frontier": "Frontier",
     "frontier_shown": "Shown",
     "frontier_labelled": "Labelled traces so far",
-    "frontier_title_labelled": "labelled traces so far",
     "frontier_axis": "Against",
     "frontier_by_cost": "cost",
     "frontier_by_seconds": "seconds",
@@ -20,15 +21,6 @@ ENGLISH = {
     "frontier_empty_sweep": "No run of this sweep is finished yet.",
     "frontier_few": "The chart needs settings with at least 10 judged questions each; until then the "
     "table holds what there is.",
-    "frontier_n_questions": "n = {count} questions",
-    "frontier_of_catalog": "catalogue {name}",
-    "frontier_prices": "prices of {days}",
-    "frontier_no_prices": "no dated prices",
-    "frontier_simulated": "simulated: no real money",
-    "frontier_real": "real",
-    "frontier_mixed": "some simulated, some real",
-    "frontier_method": "95 % intervals from a paired bootstrap over questions",
-    "frontier_unpaired": "not paired",
     "frontier_table": "The settings compared",
     "frontier_number": "#",
     "frontier_setting": "Setting",
@@ -42,7 +34,6 @@ ENGLISH = {
     "frontier_chance": "on the frontier with a chance of {share}",
     "frontier_adherence": "Adherence",
     "frontier_oracle": "oracle",
-    "frontier_oracle_how": "Computed, never run: on each question the cheapest setting that was right.",
     "frontier_pick_hint": "Choose a setting in the chart or in the table to see it beside all others.",
     "frontier_policy": "Policy",
     "frontier_runs": "Runs",
@@ -232,4 +223,19 @@ CHINESE = {
     "frontier_forecast": "预测 {cost} · {seconds}；十次中有九次不超过 {most} · {longest}",
     "frontier_forecast_why": "来自 {count} 条已保存的轨迹；在未见过的轨迹上实测，{cost} 与 {seconds} 未超出",
     "frontier_forecast_none": "尚无预测：需要 {fewest} 条 {policy} 的已完成轨迹，目前有 {count} 条。",
+    "frontier_nothing": "目前还没有可比较的内容。",
+    "frontier_own_questions": "各设置回答的题目不同，因此它们之间的差异也包含题目之间的差异。",
+    "frontier_dropped": "有 {count} 题未计入，因为并非每个设置都运行过。",
+    "frontier_too_few": "已评判的题目太少，无法比较：{count}。",
+    "frontier_surpassed": "被 {name} 超越：{apart}，费用为其{times}。",
+    "frontier_alike": "与 {name} 无法区分：{apart}，且费用区间重叠。",
+    "frontier_as_accurate": "准确率与 {name} 无法区分：{apart}，费用为其{times}。",
+    "frontier_apart": "准确率相差 {mean:+.3f} [{low:+.3f}, {high:+.3f}]，{count} 题",
+    "frontier_times": " {ratio:.1f} 倍",
+    "frontier_beyond": "之上再加 ${usd:.5f}",
+    "frontier_unjudged": "没有运行得到评判：请给出答案或标注轨迹，才能看到准确率。",
+    "frontier_undecided": "有 {count} 个答案的写法与正确答案不同，在被标注或由 orchestra judge 评判之前"
+    "算作错误。",
+    "frontier_collapsed": "分派已塌缩：{total:,} 次调用中有 {most:,} 次都给了 {favourite}。"
+    "请查看还提供了哪些选择；若此策略经过训练，请检查奖励。",
 }

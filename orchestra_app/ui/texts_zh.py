@@ -154,6 +154,7 @@ CHINESE = {
     "deleted": "轨迹已删除。",
     "status_running": "运行中",
     "status_answered": "已回答",
+    "status_finished": "已结束",
     "status_exhausted": "预算用尽",
     "status_failed": "失败",
     "status_stopped": "已停止",

@@ -68,6 +68,7 @@ def outcomes() -> list[Outcome]:
             catalog="rehearsal",
             catalog_hash="0",
             group=None,
+            wish="",
             status="answered",
             verdict="unlabelled",
             cost=float(rng.lognormal(-5, 1)),

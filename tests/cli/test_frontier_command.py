@@ -29,7 +29,7 @@ def test_a_small_sweep_prints_every_setting_with_what_its_figures_rest_on(orches
     with out.open(newline="") as file:
         rows = {row["setting"]: row for row in csv.DictReader(file)}
     assert set(rows) == {*ALWAYS, "oracle"}
-    assert rows["cheapest"]["n"] == "12" and "staircase" in rows["oracle"]["provenance"]
+    assert rows["cheapest"]["n"] == "12" and "paired bootstrap" in rows["oracle"]["provenance"]
     assert "72 runs left of 72" in ended.err and "no real money" in ended.err
 
 

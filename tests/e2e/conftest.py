@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from playwright.sync_api import ConsoleMessage, Error, Page, Request
+from playwright.sync_api import ConsoleMessage, Error, Page, Request, expect
 
 from tests.e2e.concert import launched
 
@@ -21,6 +21,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# On a busy machine a page takes its time; where all is well nobody waits for it.
+expect.set_options(timeout=30_000)
 OWN = ("http://127.0.0.1", "http://localhost", "data:", "blob:", "about:")
 
 Watch = Callable[[Page], Page]

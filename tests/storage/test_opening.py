@@ -16,8 +16,10 @@ from sqlmodel import SQLModel
 from storage_rollouts import rollout, save
 
 from orchestra_app.core.errors import StorageError
+from orchestra_app.core.task import Budget, Task
 from orchestra_app.storage import migrations
 from orchestra_app.storage.opening import open_database
+from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.store import Store
 
 
@@ -32,6 +34,29 @@ def test_the_migrations_build_just_what_the_models_say(address: str):
 def test_the_head_that_the_store_looks_for_is_the_newest_revision():
     folder = str(Path(migrations.__file__).parent)
     assert ScriptDirectory(folder).get_heads() == [migrations.HEAD]
+
+
+async def test_traces_of_an_older_store_are_found_by_their_sliders_and_budget(address: str):
+    store, frugal = Store.open(address), Task(id="q", question="Why?", budget=Budget(cost=0.01))
+    await save(store, rollout("usual"))
+    await save(store, rollout("frugal", started={"task": frugal}))
+    store.close()
+    database = open_database(address)
+    with database.write() as connection:
+        for statement in (
+            "DROP INDEX trace_list",
+            "DROP INDEX trace_owner",
+            "ALTER TABLE trace DROP COLUMN wish",
+            "CREATE INDEX trace_list ON trace (started_at)",
+            "CREATE INDEX trace_owner ON trace (owner)",
+            f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0003'",
+        ):
+            connection.execute(text(statement))
+    database.engine.dispose()
+    store = Store.open(address)
+    assert await store.ids(Filter(wish=frugal.wish)) == ("frugal",)
+    assert len(await store.ids()) == 2
+    store.close()
 
 
 def test_a_store_of_today_opens_without_loading_alembic(tmp_path: Path):

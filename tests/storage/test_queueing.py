@@ -37,13 +37,16 @@ async def served(store: Store, scope: Scope) -> list[str]:
     return found
 
 
-async def test_the_oldest_trace_without_a_persons_verdict_comes_first_and_always_the_same(store: Store):
+async def test_the_oldest_trace_that_nobody_judged_comes_first_and_what_no_person_judged_after_it(
+    store: Store,
+):
     names = await fill(store, 5)
     await store.add_label(names[0], said("bob"))
     await store.add_label(names[1], said("gpt-5", source="judge"))
     await store.add_label(names[2], said("orchestra", source="benchmark"))
     await store.add_label(names[3], said("bob", call_id="call 0"))
-    assert await served(store, ALL) == names[1:] == await served(store, ALL)
+    wanted = [names[3], names[4], names[1], names[2]]
+    assert await served(store, ALL) == wanted == await served(store, ALL)
 
 
 async def test_a_running_or_unanswered_trace_is_never_served(store: Store):

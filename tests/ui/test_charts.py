@@ -9,7 +9,7 @@ import pytest
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.frontier.report import Report, Subject, report
 from orchestra_app.frontier.rows import Row
-from orchestra_app.ui.charts import Axis, frontier_chart, provenance
+from orchestra_app.ui.charts import Axis, frontier_chart
 from orchestra_app.ui.comparison import details, health_table, ordered, table
 from orchestra_app.ui.texts import TEXTS
 
@@ -74,8 +74,9 @@ def test_what_cannot_be_told_apart_is_grey_and_says_why():
     found, shown = made(), traces(drawn(made()))
     assert shown["greyed"]["customdata"] == ["twin"]
     reason = next(line.point.reason for line in found.lines if line.setting == "twin")
-    assert "cannot be told apart from cheapest" in reason
-    assert reason.replace("'", "&#39;") in table(found, TEXTS["en"])
+    assert reason is not None and "cannot be told apart from that of cheapest" in str(reason)
+    for texts in TEXTS.values():
+        assert reason.said(texts) in table(found, texts)
 
 
 @pytest.mark.parametrize(("axis", "free"), [("cost", True), ("seconds", False)])
@@ -131,10 +132,10 @@ def test_one_setting_is_shown_with_its_differences_from_every_other():
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_figure_names_its_questions_its_prices_and_its_money(simulated: bool, word: str, language: str):
     found = made(simulated=simulated)
-    said = provenance(found, TEXTS[language])
+    said = found.provenance(TEXTS[language])
     assert "60" in said and "2025-11-26" in said
-    assert drawn(found)["layout"]["meta"]["provenance"] == provenance(found, TEXTS["en"])
-    assert word in provenance(found, TEXTS["en"]).split(" · ")
+    assert drawn(found)["layout"]["meta"]["provenance"] == found.provenance()
+    assert word in found.provenance().split(" · ")
 
 
 @pytest.mark.parametrize("wish", [{"count": 4}, {"judged": False}])
@@ -150,5 +151,7 @@ def test_a_collapsed_policy_raises_an_alarm_in_the_table_of_routes():
         row.model_copy(update={"setting": "ours", "models": {"gpt-5": 27, "qwen": 1 if n % 2 else 0}})
         for n, row in enumerate(row for row in rows() if row.setting == "cheapest")
     ]
-    shown = health_table(report(runs, Subject("a set", CATALOG, collapsed)), TEXTS["en"])
-    assert 'class="alarm"' in shown and "Routing has collapsed" in shown
+    found = report(runs, Subject("a set", CATALOG, collapsed))
+    for language, said in (("en", "Routing has collapsed"), ("zh", "分派已塌缩")):
+        shown = health_table(found, TEXTS[language])
+        assert 'class="alarm"' in shown and said in shown

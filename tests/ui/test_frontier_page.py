@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -17,6 +18,7 @@ from orchestra_app.storage.queries import Filter
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.choices import forecast
 from orchestra_app.ui.comparison import csv_link
+from orchestra_app.ui.links import clean, wanted
 from orchestra_app.ui.pages.frontier_shown import plan_shown, traces_link
 from orchestra_app.ui.sweeping import LABELLED, Form, folder, gathered, launched, planned, resumed, saved
 from orchestra_app.ui.sweeps import Underway
@@ -181,12 +183,15 @@ async def test_a_setting_is_linked_to_exactly_its_traces(desk: Desk):
     made = begun.definition
     runs = await gathered(desk, OWNER, made.id, "rehearsal")
     assert runs is not None
-    for setting in made.settings:
-        group = f"{made.group}*-{setting.wish}"
-        found = await desk.workspace.store.ids(Filter(policy=setting.policy, group=group))
-        assert set(found) == {row.trace_id for row in begun.rows if row.setting == setting.name}
-        assert f"policy={setting.policy}" in traces_link(setting.name, made, runs)
-    assert traces_link("nobody", made, runs) == ""
+    so_far = await gathered(desk, OWNER, LABELLED, "rehearsal")
+    assert so_far is not None
+    for source, each in ((made, runs), (None, so_far)):
+        for setting in each.subject.policies:
+            query = dict(parse_qsl(traces_link(setting, source, each)[1:]))
+            found = await desk.workspace.store.ids(wanted(clean(query), OWNER))
+            assert set(found) == {row.trace_id for row in each.rows if row.setting == setting}
+        assert traces_link("nobody", source, each) == ""
+    assert len(so_far.subject.policies) == len(made.settings)
 
 
 async def test_the_csv_has_a_row_for_each_setting_and_no_formula(desk: Desk):

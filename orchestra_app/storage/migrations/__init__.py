@@ -1,6 +1,6 @@
 """The steps that build the tables, applied whenever a store is opened."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision; a store that has it opens without loading Alembic."""
 
 VERSION_TABLE = "orchestra_version"

@@ -16,7 +16,7 @@ from orchestra_app.frontier.report import Report, report
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted
 from orchestra_app.ui import choices, comparison
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.charts import Axis, frontier_chart, provenance
+from orchestra_app.ui.charts import Axis, frontier_chart
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import dollars, seconds, tag
 from orchestra_app.ui.pages.ask import said
@@ -116,15 +116,14 @@ async def beside(
 
 
 def traces_link(setting: str, made: Sweep | None, runs: Gathered) -> str:
-    """Return the address of the list of traces of one setting."""
+    """Return the address of the list of traces of one setting, "" where there is no such setting."""
+    subject = runs.subject
+    if setting not in subject.policies:
+        return ""
+    one = {"policy": subject.policies[setting], "setting": subject.wishes[setting]}
     if made is None:
-        policies = list(runs.subject.policies.values())
-        policy = runs.subject.policies.get(setting, "")
-        # The list of traces knows no sliders, so it can only name a policy that has one setting.
-        alone = policies.count(policy) == 1
-        return link(policy=policy, catalog=runs.subject.catalog.name, verdict="decided") if alone else ""
-    one = next((each for each in made.settings if each.name == setting), None)
-    return link(policy=one.policy, group=f"{made.group}*-{one.wish}") if one else ""
+        return link(**one, catalog=subject.catalog.name, verdict="decided")
+    return link(**one, group=f"{made.group}*", status="finished")
 
 
 async def arrived(
@@ -175,11 +174,13 @@ async def attached(
         return
     finished = underway.ended is not None and underway.ended.status == "done"
     again = gr.Button(visible=not finished and _may(desk, visitor, made.catalog.name))
-    yield still | {page.progress: _ended(underway, texts), page.resume: again}
+    end = still | {page.progress: _ended(underway, texts), page.resume: again}
+    yield end
     if was_live:
         picture = await drawn(drawings, page, visitor, names, axis=axis, anew=True)
         picture.pop(page.problem, None)
-        yield picture
+        # A page may miss an update that the next one overtakes.
+        yield end | picture
 
 
 async def _standing(desk: Desk, page: FrontierPage, visitor: Visitor, made: Sweep) -> dict[Any, Any]:
@@ -244,7 +245,7 @@ def _empty(page: FrontierPage) -> dict[Any, Any]:
 
 
 def _caption(found: Report, texts: Texts, *, drawn: bool) -> dict[str, Any]:
-    said_ = provenance(found, texts)
+    said_ = found.provenance(texts)
     return parts(
         "caption",
         tag("p", texts["frontier_legend"], class_="legend") if drawn else "",
@@ -254,10 +255,10 @@ def _caption(found: Report, texts: Texts, *, drawn: bool) -> dict[str, Any]:
 
 
 def _table(found: Report, texts: Texts, *, chart: bool, picked: str = "") -> dict[str, Any]:
-    notes = [tag("p", note, class_="notice") for note in found.notes]
+    notes = [tag("p", note.said(texts), class_="notice") for note in found.notes]
     if not chart:
         notes.append(tag("p", texts["frontier_few"], class_="notice"))
-        notes.append(tag("p", provenance(found, texts), class_="provenance"))
+        notes.append(tag("p", found.provenance(texts), class_="provenance"))
     hint = tag("p", texts["frontier_pick_hint"], class_="quiet")
     return parts("table", comparison.table(found, texts, picked=picked), tag("div", *notes), hint)
 

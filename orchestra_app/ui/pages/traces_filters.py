@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from orchestra_app.core.events import FINISHED
 from orchestra_app.storage.queries import Facets
 from orchestra_app.ui.links import SORTS, Fields
 from orchestra_app.ui.listing import person, short
@@ -19,7 +20,7 @@ MENUS = ("verdict", "status", "policy", "catalog", "tool", "who")
 TYPED = ("cost_from", "cost_to", "seconds_from", "seconds_to", "since", "until")
 BEHIND = ("catalog", "tool", "who", *TYPED)
 """The fields that are folded away until one is wanted."""
-ONLY = ("parent", "group", "source")
+ONLY = ("parent", "group", "setting", "source")
 """What is filtered by through links alone."""
 LABELS = {
     **{name: f"filter_{name}" for name in MENUS},
@@ -171,9 +172,10 @@ def _typed(name: str) -> gr.Textbox:
 
 def _counts(facets: Facets) -> dict[str, dict[str, int]]:
     decided = [facets.verdicts[name] for name in ("correct", "incorrect") if name in facets.verdicts]
+    finished = [facets.statuses[name] for name in FINISHED if name in facets.statuses]
     return {
         "verdict": facets.verdicts | ({"decided": sum(decided)} if len(decided) == 2 else {}),
-        "status": facets.statuses,
+        "status": facets.statuses | ({"finished": sum(finished)} if len(finished) > 1 else {}),
         "policy": facets.policies,
         "catalog": facets.catalogs,
         "tool": facets.tools,
