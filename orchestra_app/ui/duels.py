@@ -133,7 +133,7 @@ async def start(desk: Desk, duels: Duels, visitor: Visitor, asked: Asked) -> Due
     return duel
 
 
-async def finished(desk: Desk, duel: Duel) -> tuple[Trace, Trace]:
+async def finished(desk: Desk, visitor: Visitor, duel: Duel) -> tuple[Trace, Trace]:
     """Return both traces once both are over; raises ConfigError where one is gone."""
     for name in duel.runs:
         run = desk.workspace.runs.get(name, duel.owner)
@@ -141,7 +141,7 @@ async def finished(desk: Desk, duel: Duel) -> tuple[Trace, Trace]:
             await run.wait(run.version)
     found = await desk.workspace.store.traces(duel.runs)
     if len(found) < 2:
-        raise ConfigError("A trace of this pair was deleted or could not be kept; ask again.")
+        raise ConfigError(TEXTS[visitor.language]["blind_gone"])
     return found[duel.runs[0]], found[duel.runs[1]]
 
 

@@ -36,7 +36,9 @@ ENGLISH = {
     "blind_counts": "{wins} won · {losses} lost · {ties} ties · {bad} both bad",
     "blind_note": "Wins with Wilson's 95 % interval, ties and both bad as half. Savings per question with "
     "the paired 95 % t interval. What the rehearsal gives is simulated.",
-    "blind_no_duel": "This comparison is not here any more; ask again.",
+    "blind_no_duel": "This comparison is forgotten, since the server was started anew or many others came "
+    "after it. Its answers are in your list of traces; to vote, ask again.",
+    "blind_gone": "A trace of this pair was deleted or could not be kept; ask again.",
     "blind_same": "These are the same two settings; choose two that differ.",
     "blind_no_preset": "There is no such preset; choose one from the menu.",
     "blind_too_many": "Two runs must fit at once, and {number} may be under way; wait until one has ended.",
@@ -81,7 +83,9 @@ CHINESE = {
     "blind_counts": "{wins} 胜 · {losses} 负 · {ties} 平 · {bad} 都不好",
     "blind_note": "胜率附 Wilson 95 % 区间，平局与都不好计半胜。"
     "节省为每题配对差，附 95 % t 区间。排练所得均为模拟。",
-    "blind_no_duel": "这次对比已不在；请重新提问。",
+    "blind_no_duel": "这次对比已被遗忘：服务器已重新启动，或其后又有许多对比。两个答案仍在你的轨迹列表中；"
+    "若要投票，请重新提问。",
+    "blind_gone": "这一对中有一条轨迹已被删除或无法保存；请重新提问。",
     "blind_same": "两种设置相同；请选择不同的两种。",
     "blind_no_preset": "没有这个预设；请从菜单中选择。",
     "blind_too_many": "需要同时运行两个，而最多只能有 {number} 个；请等一个结束。",

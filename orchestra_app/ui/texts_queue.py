@@ -9,7 +9,8 @@ ENGLISH = {
     "queue_kept": "Kept: {verdict}. Next one.",
     "queue_skipped": "Skipped; it comes again at the end.",
     "queue_taken_back": "Taken back: label it anew.",
-    "queue_no_undo": "There is no verdict from this queue left to take back.",
+    "queue_no_undo": "There is no verdict from this queue left to take back. One from before the server was "
+    "started anew can be changed on its trace, under Find.",
     "queue_progress": "Progress",
     "queue_you": "You",
     "queue_all": "All",
@@ -60,7 +61,7 @@ CHINESE = {
     "queue_kept": "已保存：{verdict}。下一个。",
     "queue_skipped": "已跳过，最后会再次出现。",
     "queue_taken_back": "已撤回，请重新标注。",
-    "queue_no_undo": "此队列中没有可以撤回的判定了。",
+    "queue_no_undo": "此队列中没有可以撤回的判定了。服务器重新启动之前的判定，可在“查找”中打开其轨迹修改。",
     "queue_progress": "进度",
     "queue_you": "你",
     "queue_all": "全部",

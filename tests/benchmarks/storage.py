@@ -19,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / 
 from storage_rollouts import fold, rollout  # pyright: ignore[reportMissingImports]
 
 from orchestra_app.core.events import Event, RolloutFinished, RolloutStarted
+from orchestra_app.core.task import Budget, Task
 from orchestra_app.storage.opening import open_database
 from orchestra_app.storage.process import current
 from orchestra_app.storage.queries import Filter, Sort
@@ -29,7 +30,9 @@ from orchestra_app.storage.store import Store
 
 AT_ONCE, TURNS, EACH, MANY = 64, 4, 25, 100_000
 OTHERS = tuple(f"visitor:{number:024x}" for number in range(4))
-SWEEP = Filter(group="sweep-000003/*-00000003", policy="b", owner="local")
+TASKS = tuple(Task(id="q", question="Why?", budget=Budget(turns=turns)) for turns in range(1, 13))
+SWEEP = Filter(group="sweep-000003/*", policy="b", wish=TASKS[3].wish, owner="local", status="finished")
+LABELLED = Filter(policy="b", wish=TASKS[3].wish, catalog="rehearsal", verdict="decided")
 CASES: list[tuple[str, Filter, int, Sort]] = [
     ("all", Filter(), 1, "newest"),
     ("the last page", Filter(), MANY // 50, "newest"),
@@ -39,6 +42,7 @@ CASES: list[tuple[str, Filter, int, Sort]] = [
     ("tool", Filter(tool="search", status="failed"), 1, "newest"),
     ("text", Filter(text="(t4242"), 1, "newest"),
     ("one setting of a sweep", SWEEP, 1, "newest"),
+    ("one setting of what is labelled", LABELLED, 1, "newest"),
     ("the dearest", Filter(), 1, "dearest"),
     ("the dearest, second page", Filter(), 2, "dearest"),
     ("one owner's cheapest", Filter(owner="local"), 1, "cheapest"),
@@ -109,6 +113,7 @@ def _fill(address: str) -> None:
                 "started_at": start.started_at + timedelta(seconds=number),
                 "policy": choose.choice("abcde"),
                 "owner": choose.choice(("local", "local", *OTHERS)),
+                "task": start.task.model_copy(update={"budget": TASKS[number % 12].budget}),
                 "group": choose.choice((None, f"sweep-{number % 9:06}/{number % 500:08}-{number % 12:08}")),
             }
         )

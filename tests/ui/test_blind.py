@@ -36,7 +36,7 @@ def laid_out() -> BlindPage:
 async def dueled(desk: Desk, known: Duels, visitor: Visitor = ANN, **asked: Any) -> Duel:
     wanted = {"question": "What is 6 * 7?", "catalog": "rehearsal", "settings": (ONE, OTHER)} | asked
     duel = await duels.start(desk, known, visitor, Asked(**wanted))
-    await duels.finished(desk, duel)
+    await duels.finished(desk, visitor, duel)
     return duel
 
 
@@ -94,6 +94,18 @@ async def test_a_vote_that_was_taken_back_is_gone_and_cannot_be_given_again(desk
     for again in (duels.say(desk, known, ANN, duel.id, "b"), duels.take_back(desk, known, ANN, duel.id)):
         with pytest.raises(ConfigError):
             await again
+
+
+async def test_a_deleted_answer_and_a_duel_from_before_a_restart_are_told_in_a_sentence(desk: Desk):
+    known, laid = Duels(), laid_out()
+    duel = await dueled(desk, known)
+
+    async def told(after: Duels) -> str:
+        return str([values async for values in attached(desk, after, laid, ANN, duel.id)])
+
+    assert "started anew" in await told(Duels())
+    await desk.workspace.store.delete(duel.runs[0], ANN.owner)
+    assert "was deleted" in await told(known)
 
 
 async def test_the_table_tells_who_won_whatever_stood_first_and_visitors_see_their_own(desk: Desk):

@@ -138,7 +138,7 @@ async def attached(
 async def shown(desk: Desk, page: BlindPage, visitor: Visitor, duel: Duel, said: str = "") -> Values:
     """Return what shows a duel whose answers are there; its settings only after the vote."""
     texts = TEXTS[visitor.language]
-    traces = await duels.finished(desk, duel)
+    traces = await duels.finished(desk, visitor, duel)
     one, other = (each.said(texts) for each in duel.settings)
     names = (one, other) if duel.revealed else None
     told = said or ("" if duel.revealed else texts["blind_vote_now"])

@@ -51,10 +51,9 @@ class Drawings:
 
     async def get(self, visitor: Visitor, names: Names, *, anew: bool) -> Drawing | None:
         """Return a visitor's comparison, None without any run; raises ConfigError for what is not theirs."""
-        source, catalog = names
-        key = (visitor.owner, str(source), str(catalog))
+        key = _key(visitor, names)
         if anew or key not in self._kept:
-            runs = await gathered(self.desk, visitor, source, catalog)
+            runs = await gathered(self.desk, visitor, *names)
             if runs is None:
                 self._kept.pop(key, None)
                 return None
@@ -64,6 +63,16 @@ class Drawings:
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def runs(self, visitor: Visitor, names: Names) -> int:
+        """Return how many runs a visitor's comparison had when it was drawn; 0 without any."""
+        drawing = self._kept.get(_key(visitor, names))
+        return len(drawing.gathered.rows) if drawing else 0
+
+
+def _key(visitor: Visitor, names: Names) -> tuple[str, str, str]:
+    source, catalog = names
+    return visitor.owner, str(source), str(catalog)
 
 
 async def drawn(
@@ -164,7 +173,6 @@ async def attached(
         if underway is None:
             yield still | await _standing(desk, page, visitor, made)
             return
-        was_live = not underway.done
         async with aclosing(desk.sweeps.watch(underway)) as changes:
             async for one in changes:
                 if not one.done:
@@ -176,7 +184,7 @@ async def attached(
     again = gr.Button(visible=not finished and _may(desk, visitor, made.catalog.name))
     end = still | {page.progress: _ended(underway, texts), page.resume: again}
     yield end
-    if was_live:
+    if drawings.runs(visitor, names) != len(underway.rows):
         picture = await drawn(drawings, page, visitor, names, axis=axis, anew=True)
         picture.pop(page.problem, None)
         # A page may miss an update that the next one overtakes.
