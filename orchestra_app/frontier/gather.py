@@ -12,6 +12,7 @@ from orchestra_app.frontier.report import LABELLED, Report, Subject, report
 from orchestra_app.frontier.rows import Row, row_of
 from orchestra_app.frontier.stock import take_stock
 from orchestra_app.frontier.sweep import World, finished_row, judge
+from orchestra_app.orchestrator.presets import PRESETS, preset
 from orchestra_app.storage.outcomes import BATCH, Outcome, Wanted
 from orchestra_app.storage.store import Store
 
@@ -73,7 +74,7 @@ async def labelled_runs(store: Store, catalog: Catalog, *, owner: str | None = N
     if not outcomes:
         return None
     whole = await store.traces([outcome.id for outcome in outcomes[:MOST_READ]])
-    names = _names(outcomes)
+    names = _names(outcomes, catalog)
     named = {outcome.id: names[outcome.policy, outcome.wish] for outcome in outcomes}
     rows = [
         row_of(
@@ -93,18 +94,19 @@ async def labelled_runs(store: Store, catalog: Catalog, *, owner: str | None = N
     return Gathered(rows, subject)
 
 
-def _names(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], str]:
+def _names(outcomes: Iterable[Outcome], catalog: Catalog) -> dict[tuple[str, str], str]:
     """Return a name for each policy under each wish; two that would be called the same carry their keys."""
     tasks = {(each.policy, each.wish): each.task for each in outcomes}
-    found = {key: _name(key[0], task) for key, task in tasks.items()}
+    found = {key: _name(key[0], task, catalog) for key, task in tasks.items()}
     often = Counter(found.values())
     return {key: name if often[name] == 1 else f"{name} · {key[1][:6]}" for key, name in found.items()}
 
 
-def _name(policy: str, task: Task) -> str:
+def _name(policy: str, task: Task, catalog: Catalog) -> str:
     parts, usual = [policy], Budget()
     if task.preference != Preference():
-        parts.append(_sliders(task.preference))
+        known = (name for name in PRESETS if preset(name, catalog) == task.preference)
+        parts.append(next(known, None) or _sliders(task.preference))
     if task.budget != usual:
         cost, seconds, turns = task.budget.cost, task.budget.seconds, task.budget.turns
         parts.append("no limit" if cost is None else f"${cost:g}")

@@ -200,7 +200,9 @@ def _mix(line: Line, texts: Texts) -> Markup:
         )
         for name, count in sorted(line.tools.items(), key=lambda item: -item[1])
     ]
-    shown = tag("ul", *bars, class_="mix") if bars else tag("p", texts["frontier_no_calls"], class_="quiet")
+    shown = (
+        tag("ul", *bars, class_="tool-mix") if bars else tag("p", texts["frontier_no_calls"], class_="quiet")
+    )
     alarms = [
         tag("p", each.alarm.said(texts), class_="alarm") for each in (line.models, line.routing) if each.alarm
     ]
@@ -211,7 +213,7 @@ def _traces(rows: Sequence[Row], link: str, texts: Texts) -> Markup:
     items = [
         tag(
             "li",
-            tag("span", MARKS[row.correct], class_="mark", data_correct=str(row.correct)),
+            tag("span", MARKS[row.correct], class_="judged", data_correct=str(row.correct)),
             tag("a", tag("bdi", row.question[:90]), href=trace_link(trace=row.trace_id)),
             tag("span", dollars(row.cost), class_="amount"),
         )

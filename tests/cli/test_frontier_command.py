@@ -80,7 +80,7 @@ def test_saved_traces_are_a_question_set_and_labelled_ones_a_frontier(orchestra)
     found = orchestra("frontier", "--json").json
     assert found["title"] == "labelled traces so far"
     (line,) = found["settings"]
-    assert line["setting"] == "rules" and line["n"] == 3 and "too few" in line["reason"]
+    assert line["setting"] == "rules" and line["n"] == 3 and "Too few" in line["reason"]
 
 
 TYPED = [

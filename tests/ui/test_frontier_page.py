@@ -192,6 +192,7 @@ async def test_a_setting_is_linked_to_exactly_its_traces(desk: Desk):
             assert set(found) == {row.trace_id for row in each.rows if row.setting == setting}
         assert traces_link("nobody", source, each) == ""
     assert len(so_far.subject.policies) == len(made.settings)
+    assert "rules, frugal" in so_far.subject.policies
 
 
 async def test_the_csv_has_a_row_for_each_setting_and_no_formula(desk: Desk):

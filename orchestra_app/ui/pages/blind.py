@@ -61,7 +61,7 @@ def blind_page(browser: gr.BrowserState, catalogs: Choices) -> BlindPage:
                 surprise = gr.Checkbox(
                     False, label=label("blind_surprise"), container=False, elem_id="blind-surprise"
                 )
-                random = _button("blind_random", "blind-random")
+                random = _button("blind_random", "blind-random", min_width=120)
                 stop = _button("blind_stop", "blind-stop", interactive=False)
                 ask = _button("blind_ask", "blind-ask", variant="primary")
         catalog = _menu("catalog_menu", "blind-catalog", catalogs, catalogs[0][1])
