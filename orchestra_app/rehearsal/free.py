@@ -28,6 +28,9 @@ def key_words(text: str) -> str:
     """Return the words of a question that are worth searching for."""
     words = _WORD.findall(text)
     telling = [word for word in words if word.lower() not in _COMMON]
+    if len(telling) > MOST_WORDS:
+        # Of a long story the names come first.
+        telling.sort(key=lambda word: not word[0].isupper())
     return " ".join((telling or words)[:MOST_WORDS]) or " ".join(text.split())[:100]
 
 
@@ -56,8 +59,20 @@ def found_answer(question: str, documents: Sequence[Document], executions: Seque
     )
 
 
+_MEANT = tuple(
+    (re.compile(asked, re.IGNORECASE), said)
+    for asked, said in (
+        (r"\bwhere\b|\blocat|哪里|位于|城市", "town"),
+        (r"\bfounders?\b|创办|创始|创立", "found"),
+        (r"\bwhen\b|\bopening\b|哪一?年|什么时候", "open"),
+        (r"\bpeople work\b|\bemploy|员工", "staff"),
+        (r"\bvisit|游客", "visitor"),
+    )
+)
+"""What a question asks for in other words than those of a document."""
 _EXPRESSION = re.compile(r"(?:(?<![\w.])-)?[\d.(][\d.()+*/% -]*[\d.)]")
 _NAMES = (
+    (r"\.(?=\s|$)", " ; "),
     (r"(?<=\d),(?=\d{3}\b)", ""),
     (r"\b\d{4}[-–]\d{2,4}\b", " ; "),
     (r"\b(?:multiplied by|times)\b|(?<=\d)\s*[x×·]\s*(?=[\d(])", " * "),
@@ -65,6 +80,13 @@ _NAMES = (
     (r"\bplus\b", " + "),
     (r"\bminus\b|−", " - "),
     (r"\bto the power(?: of)?\b|\^", " ** "),
+    (r"(?<=\d)\s*的\s*(?=\d+\s*次方)", " ** "),
+    (r"(?<=\d)\s*乘以?\s*(?=[\d(])", " * "),
+    (r"(?<=\d)\s*除以\s*(?=[\d(])", " / "),
+    (r"(?<=\d)\s*加上?\s*(?=[\d(])", " + "),
+    (r"(?<=\d)\s*减去?\s*(?=[\d(])", " - "),
+    (r"(?<=\d)\s+squared(?![a-z])", " ** 2"),
+    (r"(?<=\d)\s+cubed(?![a-z])", " ** 3"),
     (r"(?:%|\bpercent\b)\s+of\b", " / 100 * "),
     (r"\bmod(?:ulo)?\b", " % "),
 )
@@ -103,6 +125,7 @@ def _extracted(question: str, documents: Sequence[Document]) -> str | None:
     # The last of equals, since searches put their best document last.
     best = documents[max(range(len(documents)), key=lambda index: (scores[index], index))]
     named = set(_terms(best.title))
+    wanted |= {said for asked, said in _MEANT if asked.search(question)}
 
     def score(sentence: str) -> float:
         return sum(0.1 if term in named else 1.0 for term in wanted & set(_terms(sentence)))

@@ -9,6 +9,8 @@ from orchestra_app.rehearsal.situation import Situation
 
 CRASH_SHARE = 0.5
 """Share of wrong programs that fail instead of printing a wrong value."""
+UNKNOWN_FIGURES = "figures = known_figures()\n"
+"""What makes a program fail: nothing of that name is there."""
 KEPT_SHARE = 0.45
 """Chance of each word to stay in a query that does not name everything."""
 
@@ -37,7 +39,7 @@ def program(now: Situation) -> str:
     if now.luck("program", now.attempt) < now.chance("program"):
         return question.program
     if now.luck("crash", now.attempt) < CRASH_SHARE:
-        return f"figures = known_figures()\n{question.program}"
+        return UNKNOWN_FIGURES + question.program
     return _changed(question.program, now)
 
 

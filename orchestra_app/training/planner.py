@@ -4,9 +4,11 @@ It sees what a policy can see (the kind of question, what was found, the sliders
 and never how a coin will fall, so that what it does can be learned from the prompt.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.catalog import Catalog, ToolKind
@@ -14,7 +16,7 @@ from orchestra_app.core.message import Offer
 from orchestra_app.core.task import NEUTRAL, Preference
 from orchestra_app.orchestrator.instruction import COST_STEPS, SECONDS_STEPS, STRONG, WEAK
 from orchestra_app.rehearsal.corpus import texts
-from orchestra_app.rehearsal.questions import Question, find
+from orchestra_app.rehearsal.free import arithmetic_program
 
 PER_DOLLAR = {"little": 0.63, "neutral": 21.0, "much": 60.0}
 """What a dollar is worth in right answers, by how much the cost slider says."""
@@ -37,10 +39,33 @@ PRINTED, AGREED = 0.95, 0.995
 """Beliefs that an output is right: one alone, and one that a second program agrees with."""
 FIXED, PER_DOCUMENT, PER_OUTPUT = 150, 75, 60
 """Tokens of an expert's prompt."""
+TALKED = 0.5
+"""How far an answer to talk counts."""
 SLACK = 1.2
 """A call may take this many times its usual seconds and dollars."""
 KEPT_COST, KEPT_SECONDS = 0.0012, 11.0
 """What the loop keeps for a final answer."""
+
+
+REMEMBERED = 4_096
+"""Wishes whose looking ahead is kept."""
+COARSE_COST, COARSE_SECONDS = 0.001, 5.0
+"""USD and seconds to which what is left further ahead is rounded, so that places are met again."""
+KINDS = ("arithmetic", "maths", "fact", "code", "specialist", "twodoc", "sum", "lookup", "talk")
+"""What a question can be: the rehearsal's own kinds, and those of questions that people type. A `sum` is
+whatever Python computes as it stands: who wrote it cannot be seen, so it is always computed."""
+COMPUTABLE = ("arithmetic", "maths", "code", "sum")
+
+
+class Asked(Protocol):
+    """A question that the planner knows."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,44 +109,89 @@ class Wish:
     """Whether a call counts `MOST_COUNTED` dollars at most."""
 
 
-def planned(state: State) -> str | None:
-    """Return the alias to call next in a state of a rehearsal question; None where nothing is on offer.
+class Planner:
+    """Knows one catalogue's chances, and remembers what it looked ahead to."""
 
-    Raises LookupError for a question that is not the rehearsal's.
-    """
-    question = find(state.task.question)
-    if question is None:
-        raise LookupError("The planner knows the rehearsal's own questions only.")
-    if not state.offered:
-        return None
-    preference = state.task.preference
-    wish = Wish(
-        tuple(_moves(state.catalog, state.offered, preference)),
-        PER_DOLLAR[_level(preference.cost)],
-        PER_SECOND[_level(preference.latency)],
-        capped=_level(preference.cost) == "neutral",
-    )
-    found = _outlook(wish, state.catalog.hash, _Known(state.catalog))
-    return found.best(
-        view(state, question),
-        _stepped(state.cost_left, COST_STEPS),
-        _stepped(state.seconds_left, SECONDS_STEPS),
-    )
+    def __init__(self, catalog: Catalog):
+        self._catalog = catalog
+        self._chances = {
+            (name, skill): figure.value
+            for name, model in catalog.models.items()
+            for skill, figure in model.skills.items()
+        }
+        self._outlooks: dict[object, _Outlook] = {}
+
+    def best(self, state: State, question: Asked) -> str:
+        """Return the alias to call next in a state where something is on offer."""
+        return best_of(self.worths(state, question))
+
+    def worths(self, state: State, question: Asked, *, plainly: bool = False) -> dict[str, float]:
+        """Return what each alias on offer is worth, in right answers.
+
+        plainly: as if there were neither sliders nor budget.
+        """
+        outlook = self._outlook(state, Preference() if plainly else state.task.preference, plainly)
+        left = (None, None)
+        if not plainly:
+            left = _stepped(state.cost_left, COST_STEPS), _stepped(state.seconds_left, SECONDS_STEPS)
+        return outlook.worths(view(state, question), left)
+
+    def _outlook(self, state: State, preference: Preference, plainly: bool) -> "_Outlook":
+        levels = _level(preference.cost), _level(preference.latency)
+        likings = tuple(
+            (offer.name, alias, NEUTRAL if plainly else slider, preference.of(offer.name))
+            for offer in state.offered
+            for alias, slider in offer.choices.items()
+        )
+        key = likings, levels
+        found = self._outlooks.get(key)
+        if found is None:
+            if len(self._outlooks) >= REMEMBERED:
+                self._outlooks.clear()
+            wish = Wish(
+                tuple(_moves(self._catalog, state.offered, preference, plainly)),
+                PER_DOLLAR[levels[0]],
+                PER_SECOND[levels[1]],
+                capped=levels[0] == "neutral",
+            )
+            found = self._outlooks[key] = _Outlook(wish, self._chances)
+        return found
 
 
-def view(state: State, question: Question) -> View:
+def best_of(worths: dict[str, float]) -> str:
+    """Return the alias that is worth most."""
+    return max(worths, key=lambda alias: (worths[alias], alias))
+
+
+def view(state: State, question: Asked) -> View:
     """Return what can be seen of a state by reading it as closely as a policy can."""
-    known = texts()
-    missing = sum(
-        all(known[title] not in document.text for document in state.documents) for title in question.needs
-    )
+    kind = kind_of(question)
     values = [run.stdout.strip() for run in state.executions]
-    values = [value for value in values if value.lstrip("-").isdigit()]
+    values = [value for value in values if _NUMBER.fullmatch(value)]
     belief = 0.0
     if values:
         wrong = (1 - PRINTED) ** len(set(values))
         belief = AGREED if len(set(values)) < len(values) else 1 - wrong
-    return View(question.kind, missing, belief, len(state.documents))
+    if kind == "lookup":
+        # Every model asks a typed question's own words, so that a second search finds the same.
+        missing = 0 if state.documents else 1
+    else:
+        known = texts()
+        missing = sum(
+            all(known[title] not in document.text for document in state.documents) for title in question.needs
+        )
+    return View(kind, missing, belief, len(state.documents))
+
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+@lru_cache(maxsize=8_192)
+def kind_of(question: Asked) -> str:
+    """Return what a question looks like, one of `KINDS`."""
+    if question.kind == "arithmetic" and arithmetic_program(question.text):
+        return "sum"
+    return question.kind
 
 
 def _level(slider: float) -> str:
@@ -143,10 +213,14 @@ def _strength(slider: float) -> float:
     return LIKED if slider > NEUTRAL else DISLIKED
 
 
-def _moves(catalog: Catalog, offered: tuple[Offer, ...], preference: Preference) -> Iterator[Move]:
+def _moves(
+    catalog: Catalog, offered: tuple[Offer, ...], preference: Preference, plainly: bool
+) -> Iterator[Move]:
     for offer in offered:
         tool = catalog.tools[offer.name]
-        likings = {alias: _strength(each) for alias, each in offer.choices.items()}
+        likings = {
+            alias: NEUTRAL if plainly else _strength(slider) for alias, slider in offer.choices.items()
+        }
         most = max(likings.values())
         # A tool whose every alias is disliked is used as little as one that is disliked itself.
         shunned = max(0.0, NEUTRAL - min(_strength(preference.of(offer.name)), most))
@@ -167,28 +241,6 @@ def _moves(catalog: Catalog, offered: tuple[Offer, ...], preference: Preference)
             )
 
 
-class _Known:
-    """The chances of a catalogue, left out of comparisons: its hash stands for it."""
-
-    def __init__(self, catalog: Catalog):
-        self.chances = {
-            (name, skill): figure.value
-            for name, model in catalog.models.items()
-            for skill, figure in model.skills.items()
-        }
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Known)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=2_048)
-def _outlook(wish: Wish, catalog: str, known: _Known) -> "_Outlook":
-    return _Outlook(wish, known)
-
-
 Means = tuple[float | None, float | None]
 """USD and seconds left; None: without limit."""
 Place = tuple[View, int, int, Means]
@@ -198,27 +250,46 @@ Place = tuple[View, int, int, Means]
 class _Outlook:
     """Looks ahead to the final answer under one wish, and remembers what each place is worth."""
 
-    def __init__(self, wish: Wish, known: _Known):
-        self._wish, self._chances = wish, known.chances
-        self._worth: dict[Place, tuple[float, str]] = {}
+    def __init__(self, wish: Wish, chances: dict[tuple[str, str], float]):
+        self._wish, self._chances = wish, chances
+        self._worth: dict[Place, float] = {}
+        self._first: dict[tuple[View, Means], dict[str, float]] = {}
 
-    def best(self, seen: View, cost: float | None, seconds: float | None) -> str:
-        """Return the alias to call next."""
-        return self._look((seen, 0, 0, (cost, seconds)))[1]
+    def worths(self, seen: View, left: Means) -> dict[str, float]:
+        """Return what each alias on offer now is worth."""
+        found = self._first.get((seen, left))
+        if found is None:
+            # What is on offer now was found affordable by the loop itself.
+            place = (seen, 0, 0, left)
+            found = {
+                move.alias: self._value(move, place)
+                # What brings nothing is only called where nothing else is on offer.
+                - (0.0 if self._useful(move, place) else 1.0)
+                for move in self._wish.moves
+            }
+            self._first[seen, left] = found
+        return found
 
-    def _look(self, place: Place) -> tuple[float, str]:
-        """Return what a place is worth and the alias that makes it so."""
+    def _look(self, place: Place) -> float:
+        """Return what a place is worth further ahead."""
         found = self._worth.get(place)
         if found is None:
-            first = place[1] + place[2] == 0
             found = max(
-                (self._value(move, place), move.alias)
-                for move in self._wish.moves
-                # What is on offer now was found affordable by the loop itself.
-                if first or move.kind == "answer" or self._affordable(move, place)
+                (
+                    self._value(move, place)
+                    for move in self._wish.moves
+                    if move.kind == "answer" or (self._useful(move, place) and self._affordable(move, place))
+                ),
+                default=-1.0,
             )
             self._worth[place] = found
         return found
+
+    def _useful(self, move: Move, place: Place) -> bool:
+        seen, searches, reasons, _ = place
+        if move.kind == "search":
+            return bool(seen.missing) and searches < MOST_CALLS
+        return move.kind == "answer" or (reasons < MOST_CALLS and _computable(seen))
 
     def _affordable(self, move: Move, place: Place) -> bool:
         seen, (cost, seconds) = place[0], place[3]
@@ -239,18 +310,12 @@ class _Outlook:
                 seconds is None or move.seconds * SLACK <= seconds
             )
             return worth + self._right(move, seen) * (1.0 if fits else 0.3)
-        if (move.kind == "search" and (searches >= MOST_CALLS or not seen.missing)) or (
-            move.kind == "reason" and (reasons >= MOST_CALLS or not _computable(seen))
-        ):
-            # It brings nothing, and is only called where nothing else is on offer.
-            return worth - 1.0
-        left = (
-            None if cost is None else round(max(0.0, cost - price), 4),
-            None if seconds is None else round(max(0.0, seconds - move.seconds)),
-        )
+        if not self._useful(move, place):
+            return worth
+        left = _coarse(cost, price, COARSE_COST), _coarse(seconds, move.seconds, COARSE_SECONDS)
         counts = (searches + (move.kind == "search"), reasons + (move.kind == "reason"))
         return worth + sum(
-            share * self._look((after, *counts, left))[0] for share, after in self._outcomes(move, seen)
+            share * self._look((after, *counts, left)) for share, after in self._outcomes(move, seen)
         )
 
     def _cost(self, move: Move, seen: View) -> float:
@@ -267,6 +332,14 @@ class _Outlook:
                 return self._chance(move, "specialist")
             case "fact":
                 return self._chance(move, "fact" if seen.missing else "fact_document")
+            case "lookup":
+                return 0.0 if seen.missing else self._chance(move, "fact_document")
+            case "talk":
+                # Nobody here can say much: whoever reads well will do.
+                return TALKED * self._chance(move, "fact_document")
+            case "sum":
+                without = self._chance(move, "arithmetic") if seen.belief else 0.0
+                computed = self._chance(move, "computed")
             case "twodoc":
                 without = self._chance(move, "twodoc" if seen.missing else "twodoc_documents")
                 computed = self._chance(move, "twodoc_computed")
@@ -294,4 +367,8 @@ class _Outlook:
 
 def _computable(seen: View) -> bool:
     """Return whether code can compute the answer from what is there."""
-    return seen.kind in ("arithmetic", "maths", "code") or (seen.kind == "twodoc" and not seen.missing)
+    return seen.kind in COMPUTABLE or (seen.kind == "twodoc" and not seen.missing)
+
+
+def _coarse(left: float | None, taken: float, step: float) -> float | None:
+    return None if left is None else step * round(max(0.0, left - taken) / step)

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.value import Value
-from orchestra_app.orchestrator.presets import preset
-from orchestra_app.rehearsal.questions import questions
 from orchestra_app.training import checkpoint
-from orchestra_app.training.stage import Stage, open_stage
+from orchestra_app.training.rows import distant_pools
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 NAME = "small-policy"
-STEPS = 1_500
-HELD_BACK = 600
-"""Train questions that it never sees, for choosing settings by."""
-WISHES = ("balanced", "best", "frugal", "quick")
-"""Presets that it meets, the commonest first."""
+STEPS = 1_000
 MADE = (
     "A Qwen3 architecture with random weights, taught on visited states by a planner that knows the table of "
     "the rehearsal's simulated experts, with sliders, exclusions and budgets drawn at random; the tokenizer "
@@ -54,7 +48,7 @@ async def rehearsal(
     folder: Path,
     *,
     seed: int = 0,
-    threads: int = 2,
+    threads: int = 1,
     minutes: float | None = None,
     steps: int = STEPS,
 ) -> AsyncGenerator[Progress]:
@@ -74,29 +68,23 @@ async def rehearsal(
     catalog = load_catalog("rehearsal")
     tokenizer = await asyncio.to_thread(make_tokenizer, catalog)
     model = small.make_model(tokenizer, seed=seed)
+    schedule = warm.Schedule(steps=steps)
     began = time.monotonic()
     done = 0
-    async with open_stage(catalog) as stage:
-        rows = _rows(stage, tokenizer, seed)
-        async with aclosing(warm.warm_up(model, rows, warm.Schedule(steps=steps), seed=seed)) as learning:
-            async for learned in learning:
-                done = learned.step + 1
-                seconds = time.monotonic() - began
-                yield Progress(
-                    step=done, steps=steps, loss=learned.loss, accuracy=learned.accuracy, seconds=seconds
-                )
-                if minutes is not None and seconds > 60 * minutes:
-                    break
+    async with (
+        aclosing(distant_pools(schedule.order(seed))) as pools,
+        aclosing(warm.warm_up(model, pools, schedule, seed=seed)) as learning,
+    ):
+        async for learned in learning:
+            done = learned.step + 1
+            seconds = time.monotonic() - began
+            yield Progress(
+                step=done, steps=steps, loss=learned.loss, accuracy=learned.accuracy, seconds=seconds
+            )
+            if minutes is not None and seconds > 60 * minutes:
+                break
     model.eval()
     await asyncio.to_thread(_write, folder, catalog, model, tokenizer, _notes(seed, done))
-
-
-def _rows(stage: Stage, tokenizer: "PreTrainedTokenizerFast", seed: int):
-    from orchestra_app.training import warm
-
-    presets = {name: preset(name, stage.catalog) for name in WISHES}
-    asked = questions("train")[:-HELD_BACK]
-    return warm.Rehearsals(stage, warm.Prompts(tokenizer), seed=seed, presets=presets, asked=asked)
 
 
 def _notes(seed: int, steps: int) -> dict[str, str]:

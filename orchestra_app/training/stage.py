@@ -1,5 +1,6 @@
 """The rehearsal inside this process: the real loop, tools and ledger over simulated experts, unrecorded."""
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,10 @@ from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.rehearsal.corpus import corpus
 from orchestra_app.rehearsal.experts import SimulatedExperts
+from orchestra_app.rehearsal.free import arithmetic_program
 from orchestra_app.rehearsal.questions import questions
+from orchestra_app.rehearsal.replies import UNKNOWN_FIGURES
+from orchestra_app.rehearsal.typed import typed
 from orchestra_app.sandbox import Sandbox, open_sandbox
 from orchestra_app.tools.base import Toolbox
 from orchestra_app.tools.box import Means, open_finders, packed_toolbox
@@ -30,14 +34,19 @@ POLICY_SECONDS = 1.0
 
 
 class KnownOutputs:
-    """A sandbox that remembers what programs print, the rehearsal's own right ones from the start."""
+    """A sandbox that remembers what programs print, the rehearsal's own right ones from the start.
+
+    Programs that are the rehearsal's own but for their numbers run right here, which is much faster.
+    """
 
     def __init__(self, sandbox: Sandbox):
         self._sandbox = sandbox
+        own = [question for question in questions("train") if question.program]
+        self._shapes = {_shape(question.program) for question in own}
+        self._sums = {program for each in typed("train") if (program := arithmetic_program(each.text))}
         self._known: dict[str, Execution] = {
             question.program: Execution(code=question.program, stdout=f"{question.gold}\n", status=0)
-            for question in questions("train")
-            if question.program
+            for question in own
         }
 
     @property
@@ -51,13 +60,28 @@ class KnownOutputs:
     async def run(self, code: str, *, seconds: float = 10.0) -> Execution:
         found = self._known.get(code)
         if found is None:
-            found = await self._sandbox.run(code, seconds=seconds)
+            own = code in self._sums or _shape(code.removeprefix(UNKNOWN_FIGURES)) in self._shapes
+            found = _run_here(code) if own else await self._sandbox.run(code, seconds=seconds)
             if not found.timed_out:
                 self._known[code] = found
         return found
 
     async def aclose(self) -> None:
         await self._sandbox.aclose()
+
+
+def _shape(code: str) -> str:
+    return re.sub(r"\d+", "#", code)
+
+
+def _run_here(code: str) -> Execution:
+    """Run a program of the rehearsal's own, which ends soon and does nothing but print."""
+    printed: list[str] = []
+    try:
+        exec(code, {"print": lambda *values: printed.append(" ".join(map(str, values)) + "\n")})  # noqa: S102
+    except NameError as error:
+        return Execution(code=code, stdout="".join(printed), stderr=f"NameError: {error}\n", status=1)
+    return Execution(code=code, stdout="".join(printed), status=0)
 
 
 class _NoDays:

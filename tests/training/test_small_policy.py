@@ -1,7 +1,10 @@
 """The small policy: what its planner knows, how its tokenizer reads, and what the shipped weights do."""
 
+import itertools
+import re
 from contextlib import aclosing
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,18 +14,21 @@ from orchestra_app.backends.local import LocalBackend, LocalModel
 from orchestra_app.backends.local.places import ASSETS
 from orchestra_app.backends.scripted import Scripted, calling
 from orchestra_app.catalogs import load_catalog
+from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.message import Message, Offer
-from orchestra_app.core.task import Preference
+from orchestra_app.core.task import Preference, Task
 from orchestra_app.orchestrator.packed import SYSTEM
-from orchestra_app.orchestrator.presets import preset
 from orchestra_app.rehearsal.questions import as_task, questions
+from orchestra_app.rehearsal.replies import UNKNOWN_FIGURES
+from orchestra_app.rehearsal.typed import typed
+from orchestra_app.sandbox import open_sandbox
 from orchestra_app.scoring.match import matches
 from orchestra_app.training import checkpoint
-from orchestra_app.training.planner import planned
-from orchestra_app.training.recipe import WISHES
-from orchestra_app.training.stage import open_stage, roll
+from orchestra_app.training.planner import Planner
+from orchestra_app.training.rows import Order, distant_pools, pools
+from orchestra_app.training.stage import KnownOutputs, open_stage, roll
+from orchestra_app.training.teacher import Prompts
 from orchestra_app.training.tokenizer import call_text, make_tokenizer, render, schemas
-from orchestra_app.training.warm import Prompts, Rehearsals, Schedule, warm_up
 from orchestra_app.training.wishes import FREE
 
 FOLDER = ASSETS / "policy"
@@ -36,10 +42,16 @@ def tokenizer():
     return make_tokenizer(CATALOG)
 
 
-def _planner(request):
-    alias = planned(request.state)
-    tool, _ = request.state.catalog.choice(alias)
-    return calling(tool, {"model": alias})
+def _planner(asked):
+    """Return a policy that calls what the planner says about these questions."""
+    planner, known = Planner(CATALOG), {question.text: question for question in asked}
+
+    def call(request):
+        alias = planner.best(request.state, known[request.state.task.question])
+        tool, _ = request.state.catalog.choice(alias)
+        return calling(tool, {"model": alias})
+
+    return Scripted(call, simulated=True)
 
 
 async def _right(stage, backend, count: int) -> float:
@@ -52,7 +64,7 @@ async def _right(stage, backend, count: int) -> float:
 
 async def test_the_planner_answers_more_than_the_rules():
     async with open_stage() as stage:
-        taught = await _right(stage, Scripted(_planner, simulated=True), 120)
+        taught = await _right(stage, _planner(questions("train")), 120)
         assert taught > await _right(stage, BASELINES["rules"], 120)
 
 
@@ -78,18 +90,93 @@ def test_a_prompt_with_every_alias_is_a_few_dozen_tokens(tokenizer):
     assert sum(found) / len(found) < PROMPT
 
 
+@pytest.mark.parametrize("kind", ["sum", "lookup"])
+async def test_the_planner_answers_what_people_type(kind):
+    asked = [each for each in typed("train") if each.kind == kind][:40]
+    async with open_stage() as stage:
+        orchestrator = stage.orchestrator(stage.policy("asked", _planner(asked)))
+        tools = "enhance_reasoning" if kind == "sum" else "search"
+        found = 0
+        for question in asked:
+            trace = await roll(orchestrator, Task(id="t", question=question.text, budget=FREE), seed=0)
+            called = [call.name for _, call, _ in trace.calls]
+            assert set(called[:-1]) == {tools} and called[-1] == "answer"
+            found += question.gold in (trace.answer or "")
+        assert found > 0.9 * len(asked)
+
+
+async def test_a_better_call_is_taught_more_often_than_a_worse_one():
+    async for rows in pools(Order(seed=3, pools=1, first=0, size=64)):
+        for row in rows:
+            assert [max(shares, key=lambda each: each[1])[0] for shares in row.shares] == row.reply
+            assert all(abs(sum(share for _, share in shares) - 1) < 1e-9 for shares in row.shares)
+
+
 async def test_a_few_steps_lower_the_loss(tokenizer):
     # Loaded here, since torch takes seconds.
     from orchestra_app.training.small import make_model
+    from orchestra_app.training.warm import Schedule, warm_up
 
     model = make_model(tokenizer, seed=1)
-    async with open_stage() as stage:
-        presets = {name: preset(name, stage.catalog) for name in WISHES}
-        rows = Rehearsals(stage, Prompts(tokenizer), seed=1, presets=presets)
-        schedule = Schedule(steps=16, batch=12, first_turns=1.0)
-        async with aclosing(warm_up(model, rows, schedule, seed=1)) as learning:
-            losses = [learned.loss async for learned in learning]
-    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    schedule = Schedule(steps=16, batch=12, first_turns=1.0)
+    async with (
+        aclosing(pools(schedule.order(1))) as found,
+        aclosing(warm_up(model, found, schedule, seed=1)) as learning,
+    ):
+        losses = [learned.loss async for learned in learning]
+    assert len(losses) == 16 and sum(losses[-4:]) < 0.8 * sum(losses[:4])
+
+
+async def test_rows_from_another_process_are_the_same_and_it_ends_with_whoever_reads_them():
+    order = Order(seed=5, pools=3, first=1, size=24)
+    here = [rows async for rows in pools(order)]
+    async with aclosing(distant_pools(order)) as found:
+        there = [rows async for rows in found]
+    assert there == here
+    async with aclosing(distant_pools(Order(seed=5, pools=10_000, first=0, size=24))) as found:
+        await anext(found)
+        children = [each for each in psutil.Process().children() if "rows" in " ".join(each.cmdline())]
+    assert len(children) == 1 and not children[0].is_running()
+
+
+async def test_a_process_of_rows_that_dies_is_one_clear_sentence():
+    order = Order(seed=5, pools=10_000, first=0, size=24)
+    async with aclosing(distant_pools(order)) as found:
+        await anext(found)
+        for child in psutil.Process().children():
+            if "rows" in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(TrainingError, match="ended early"):
+            async for _ in found:
+                pass
+
+
+def test_the_lean_forward_pass_is_the_models_own(tokenizer):
+    import torch
+
+    from orchestra_app.training.lean import read
+    from orchestra_app.training.small import make_model
+
+    model = make_model(tokenizer, seed=2)
+    for weights in model.parameters():
+        if weights.ndim == 1:
+            torch.nn.init.normal_(weights, 1.0, 0.2)
+    ids, places = torch.randint(0, 900, (5, 33)), torch.tensor([[3, 4], [20, 31], [0, 1], [7, 9], [32, 5]])
+    whole = model.model(input_ids=ids, output_hidden_states=True)
+    found = read(model, ids, places)
+    torch.testing.assert_close(found.marks, whole.hidden_states[-2])
+    torch.testing.assert_close(found.states, whole.last_hidden_state[torch.arange(5)[:, None], places])
+
+
+async def test_a_program_of_the_rehearsals_own_prints_here_what_the_sandbox_prints(tmp_path):
+    asked = [question for question in questions("train") if question.program][:60:4]
+    sandbox = open_sandbox(tmp_path)
+    known = KnownOutputs(sandbox)
+    for question in asked:
+        for code in (re.sub(r"(\d+)(?!.*\d)", r"1\1", question.program), UNKNOWN_FIGURES + question.program):
+            there, here = await sandbox.run(code), await known.run(code)
+            assert (here.stdout, here.status) == (there.stdout, there.status)
+    await known.aclose()
 
 
 def test_the_prompts_of_training_are_those_of_the_chat_template(tokenizer):
@@ -102,9 +189,11 @@ def test_the_prompts_of_training_are_those_of_the_chat_template(tokenizer):
         )
         for schema in schemas(CATALOG)
     )
-    ids, _ = Prompts(tokenizer).prompt(asked, offered)
+    ids, text, starts = Prompts(tokenizer).prompt(asked, offered)
     whole = render(tokenizer, asked, [offer.tool_schema for offer in offered])
     assert ids == tokenizer(whole, add_special_tokens=False)["input_ids"]
+    spelt = [text[start:end] for start, end in itertools.pairwise([*starts, len(text)])]
+    assert [tokenizer.decode([each]) for each in ids[-len(starts) :]] == spelt
 
 
 async def test_the_shipped_policy_answers_and_follows_a_slider():

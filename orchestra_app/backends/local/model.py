@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Self
 
+from orchestra_app.backends.local.row import Row, Watch
 from orchestra_app.backends.local.trie import Node, tree
 from orchestra_app.core.errors import BackendError, ConfigError
 from orchestra_app.core.message import Message, ToolCall
@@ -38,12 +39,14 @@ class LocalModel:
     """A model and its tokenizer; one thread at a time may use it."""
 
     model: Any
-    """A causal language model of transformers, or one that peft wraps."""
+    """A causal language model of transformers, or one that peft wraps; or a `PlainQwen3`."""
     tokenizer: Any
     name: str = "the model"
     """How sentences call it."""
     template: Mapping[str, Any] = field(default_factory=dict)
     """Further fields for the chat template, such as enable_thinking."""
+    decode: Callable[..., None] | None = None
+    """What completes rows, as `generation.decode` does; None: that, with torch."""
     _spelt: dict[str, str] = field(default_factory=dict, repr=False)
     _ids: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     _trees: dict[tuple[str, ...], Node] = field(default_factory=dict, repr=False)
@@ -171,7 +174,7 @@ class LocalModel:
         temperatures: Sequence[float],
         seeds: Sequence[int],
         legal: Sequence[Sequence[str] | None],
-        watch: Callable[[int, list[int]], bool] | None = None,
+        watch: Watch | None = None,
     ) -> list[Generated]:
         """Return a reply to each prompt, all in one batch; each argument has one entry for each prompt.
 
@@ -182,20 +185,26 @@ class LocalModel:
         watch: called after each step with a prompt's number and its tokens so far; False drops that reply.
         Raises BackendError where memory runs out, a prompt leaves no room, or no legal text fits.
         """
-        from orchestra_app.backends.local.generation import Row, decode
-
         rows = []
         for number, prompt in enumerate(prompts):
             room = min(most[number], self._room(prompt))
             texts = legal[number]
             node = None if texts is None else self._tree(texts, room)
             rows.append(Row(list(prompt), room, temperatures[number], seeds[number], node))
-        with evaluating(self.model), _enough_memory(self.name, len(rows)):
-            decode(self.model, rows, stops=self.stops, pad=self._pad, watch=watch)
+        self._decode(rows, watch)
         return [
             Generated(tuple(row.ids), tuple(row.logprobs), tuple(row.drawn), "length" if row.cut else "stop")
             for row in rows
         ]
+
+    def _decode(self, rows: list[Row], watch: Watch | None) -> None:
+        if self.decode is not None:
+            self.decode(rows, stops=self.stops, watch=watch)
+            return
+        from orchestra_app.backends.local.generation import decode
+
+        with evaluating(self.model), _enough_memory(self.name, len(rows)):
+            decode(self.model, rows, stops=self.stops, pad=self._pad, watch=watch)
 
     @property
     def _pad(self) -> int:

@@ -51,15 +51,26 @@ def settled(name: str, model: Model) -> Model:
 def local_backend(name: str, model: Model) -> LocalBackend:
     """Return the backend of a local model, which is loaded when it is first asked; raises ConfigError."""
     options = options_of(name, model)
-    load = partial(
-        LocalModel.load,
-        model.id or name,
+    load = partial(_load, model.id or name, options)
+    return LocalBackend(load, constrained=options.constrained, batch=options.batch)
+
+
+def _load(place: str, options: LocalOptions) -> LocalModel:
+    """Load a model; a very small one without torch, which takes longer to load than such a model to reply."""
+    # Loads numpy, which nothing else at the start needs.
+    from orchestra_app.backends.local.plain import load_plain
+
+    plain = options.device in ("auto", "cpu") and options.dtype in ("auto", "float32")
+    if plain and options.quantize is None and (found := load_plain(place)):
+        model, tokenizer = found
+        return LocalModel(model, tokenizer, place, options.template, model.decode)
+    return LocalModel.load(
+        place,
         device=options.device,
         dtype=options.dtype,
         quantize=options.quantize,
         template=options.template,
     )
-    return LocalBackend(load, constrained=options.constrained, batch=options.batch)
 
 
 def obstacle_to(name: str, model: Model) -> str | None:
