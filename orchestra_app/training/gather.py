@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import TrainingError
+from orchestra_app.core.errors import StorageError, TrainingError
 from orchestra_app.core.trace import Trace
 from orchestra_app.storage.outcomes import Outcome, Wanted
 from orchestra_app.storage.store import Store
@@ -27,7 +27,7 @@ class Harvest:
 
 async def harvest(store: Store, definition: Definition, catalog: Catalog) -> Harvest:
     """Return the saved groups that a definition wants; raises TrainingError where kinds must not be mixed."""
-    groups, heldout = await _groups(store, definition, catalog)
+    groups, left_out = await _groups(store, definition, catalog)
     hashes = {trace.catalog.hash for group in groups.values() for trace in group}
     catalogs = {catalog.hash: catalog}
     for name in hashes - catalogs.keys():
@@ -41,26 +41,43 @@ async def harvest(store: Store, definition: Definition, catalog: Catalog) -> Har
             "Simulated and real traces would be learned from together: name one catalogue's traces, or set "
             "mix_simulated = true, which the checkpoint's card will say."
         )
-    return Harvest(found, catalogs, tally + Tally(heldout=heldout))
+    return Harvest(found, catalogs, tally + left_out)
 
 
 async def _groups(
     store: Store, definition: Definition, catalog: Catalog
-) -> tuple[dict[str, list[Trace]], int]:
-    """Return traces by their group, and how many were left out because an evaluation asks their question."""
+) -> tuple[dict[str, list[Trace]], Tally]:
+    """Return traces by their group, and what was left out of them."""
     wanted: dict[str, Outcome] = {}
     for query in _queries(definition, catalog):
         for outcome in await store.outcomes(query):
             if not definition.traces.policies or outcome.policy in definition.traces.policies:
                 wanted[outcome.id] = outcome
     kept = {name: each for name, each in wanted.items() if each.task.source != definition.evaluate_on}
-    traces = await store.traces(list(kept))
+    traces = await _readable(store, list(kept))
     groups: dict[str, list[Trace]] = defaultdict(list)
     # The order in which a database lists them must not decide what is learned first.
     for outcome in sorted(kept.values(), key=lambda each: (each.started_at, each.id)):
         if outcome.id in traces:
             groups[_name(outcome)].append(traces[outcome.id])
-    return dict(groups), len(wanted) - len(kept)
+    return dict(groups), Tally(heldout=len(wanted) - len(kept), damaged=len(kept) - len(traces))
+
+
+async def _readable(store: Store, ids: list[str]) -> dict[str, Trace]:
+    """Return the traces that can be read: a damaged one costs no other."""
+    try:
+        return await store.traces(ids)
+    except (ValueError, KeyError):
+        pass
+    found = {}
+    for name in ids:
+        try:
+            trace = await store.get(name)
+        except StorageError:
+            continue
+        if trace is not None:
+            found[name] = trace
+    return found
 
 
 def _queries(definition: Definition, catalog: Catalog) -> Iterator[Wanted]:
@@ -85,6 +102,7 @@ def nothing_to_learn(tally: Tally) -> str:
     reasons = (
         (tally.unsure, "traces without a sure verdict"),
         (tally.unfinished, "unfinished traces"),
+        (tally.damaged, "damaged traces"),
         (tally.contradictory, "traces with contradicting verdicts"),
         (tally.heldout, "traces on questions of the evaluation"),
         (tally.other_catalog, "groups of another catalogue or an earlier version of it"),

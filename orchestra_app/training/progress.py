@@ -37,6 +37,8 @@ class Tally(Value):
     """Traces left out: stopped or interrupted."""
     heldout: int = 0
     """Traces left out: an evaluation asks their questions."""
+    damaged: int = 0
+    """Traces left out: the database holds them no longer whole."""
     contradictory: int = 0
     """Traces left out: their verdict contradicts the gold answer, or another verdict on the same answer."""
     other_catalog: int = 0
