@@ -25,6 +25,9 @@ from orchestra_app.training.samples import Sample
 from orchestra_app.training.tokenizer import END, PAD, make_tokenizer, schemas
 from orchestra_app.training.train import train
 
+THREADS = 1
+"""The last digits of a sum depend on how many threads share it, and two processes must agree."""
+
 
 def write_tiny(folder: Path, *, seed: int = 0, hidden: int = 32) -> Path:
     """Make a policy of one layer in a folder, unless it is there."""
@@ -83,11 +86,13 @@ async def follow(
     world: Workspace, definition: Definition, folder: Path, stop: Stop | None = None
 ) -> list[Any]:
     """Train to the end and return the events."""
+    torch.set_num_threads(THREADS)
     async with aclosing(train(world, definition, folder, stop=stop)) as progress:
         return [event async for event in progress]
 
 
 async def main(home: Path, folder: Path) -> None:
+    torch.set_num_threads(THREADS)
     world = await Workspace.open(Settings(home=home))
     async with aclosing(train(world, load_definition(folder / "job.toml"), folder)) as progress:
         async for event in progress:
