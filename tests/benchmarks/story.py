@@ -7,7 +7,8 @@ neutral sliders, $0.10 and 240 s. The reward is an evaluation's (`figures.worth_
 
 Run: python -m tests.benchmarks.story FOLDER [N], which trains what FOLDER does not hold yet and asks the
 first N of the 2,400 held-out questions; with `choose` behind it the last 600 train questions, which no job
-meets. Settings are chosen on those alone. All figures are simulated.
+meets. Settings are chosen on those alone. `unchanged` trains and asks in the rehearsal itself, where the
+policy was taught by the planner already. All figures are simulated.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from orchestra_app.backends.base import Backend, Request
 from orchestra_app.backends.local import LocalBackend, LocalModel
 from orchestra_app.backends.scripted import Scripted, calling
 from orchestra_app.catalogs import load_catalog
+from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.message import Reply
 from orchestra_app.core.trace import Trace
 from orchestra_app.rehearsal.questions import Question, as_task, questions
@@ -33,7 +35,7 @@ from orchestra_app.training import story
 from orchestra_app.training.checkpoint import all_of
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.figures import worth_of
-from orchestra_app.training.planner import planned
+from orchestra_app.training.planner import Planner
 from orchestra_app.training.stage import Stage, open_stage, roll
 from orchestra_app.training.train import train
 
@@ -42,11 +44,16 @@ REPLICATES = 4_000
 JOBS = {"rollout": story.from_rollouts, "traces": story.from_traces}
 
 
-def planner(request: Request) -> Reply:
-    """Return the call of the planner, which reads the table of the catalogue that it is asked under."""
-    alias = planned(request.state)
-    found = request.state.catalog.choice(alias or "")
-    return Reply() if found is None else calling(found[0], {"model": alias})
+def planner(catalog: Catalog, chosen: Sequence[Question]) -> Backend:
+    """Return a policy that calls what the planner says, which knows the catalogue's table."""
+    knowing, known = Planner(catalog), {question.text: question for question in chosen}
+
+    def decide(request: Request) -> Reply:
+        alias = knowing.best(request.state, known[request.state.task.question])
+        found = catalog.choice(alias)
+        return Reply() if found is None else calling(found[0], {"model": alias})
+
+    return Scripted(decide, simulated=True)
 
 
 async def asked(stage: Stage, backend: Backend, chosen: Sequence[Question]) -> list[Trace]:
@@ -122,16 +129,20 @@ def closed(before: Figures, after: Figures, best: Figures) -> str:
     )
 
 
-async def main(folder: Path, count: int, choosing: bool) -> None:
-    collected = await trained(story.collecting(), folder / "collect", folder / "home")
+async def main(folder: Path, count: int, *, choosing: bool, catalog: str) -> None:
+    where = {"catalog": catalog}
+    collecting = story.collecting().model_copy(update=where)
+    collected = await trained(collecting, folder / "collect", folder / "home")
     assert collected == folder / "collect", "collecting leaves no checkpoint"
     places = {"as shipped": "assets:policy"}
     for name, made in JOBS.items():
-        places[name] = str(await trained(made(), folder / name, folder / "home"))
+        definition = made().model_copy(update=where)
+        places[name] = str(await trained(definition, folder / name, folder / "home"))
     chosen = questions("train")[story.QUESTIONS :] if choosing else questions("heldout")[:count]
     definition, found = story.from_rollouts(), {}
-    async with open_stage(load_catalog(story.CATALOG)) as stage:
-        found["planner"] = Figures(await asked(stage, Scripted(planner, simulated=True), chosen), definition)
+    async with open_stage(load_catalog(catalog)) as stage:
+        best = planner(stage.catalog, chosen)
+        found["planner"] = Figures(await asked(stage, best, chosen), definition)
         print(f"{'planner that knows':20} {found['planner']}", flush=True)
         for name, place in places.items():
             backend = LocalBackend(lambda at=place: LocalModel.load(at), constrained=True, batch=AT_ONCE)
@@ -144,4 +155,6 @@ async def main(folder: Path, count: int, choosing: bool) -> None:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    asyncio.run(main(Path(given[0]), int(given[1]) if len(given) > 1 else 2_400, "choose" in given))
+    count = next((int(each) for each in given[1:] if each.isdigit()), 2_400)
+    world = "rehearsal" if "unchanged" in given else story.CATALOG
+    asyncio.run(main(Path(given[0]), count, choosing="choose" in given, catalog=world))
