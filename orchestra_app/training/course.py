@@ -10,22 +10,17 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-from orchestra_app.backends.local import LocalBackend
-from orchestra_app.core.catalog import Model
 from orchestra_app.core.errors import BackendError, ConfigError, StorageError, TrainingError
 from orchestra_app.core.trace import Trace
-from orchestra_app.core.usage import Price
 from orchestra_app.orchestrator.accounts import Shared
-from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.stop import Stop, Stopped
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.training import checkpoint, figures
 from orchestra_app.training.checkpoint import Card, Lineage
 from orchestra_app.training.definition import Definition
-from orchestra_app.training.drawing import drawn, fixed, shuffled
-from orchestra_app.training.gather import Harvest, harvest, nothing_to_learn
+from orchestra_app.training.drawing import drawn, fixed
 from orchestra_app.training.grpo import Clock
-from orchestra_app.training.opening import Means, means
+from orchestra_app.training.opening import Means, means, players
 from orchestra_app.training.progress import (
     Evaluated,
     Finished,
@@ -38,14 +33,11 @@ from orchestra_app.training.progress import (
     Tally,
     read,
 )
-from orchestra_app.training.replay import Saved as SavedResults
-from orchestra_app.training.rollouts import Plan, Players, World
+from orchestra_app.training.rollouts import Plan, World
 from orchestra_app.training.samples import Sample, learnable, samples
-from orchestra_app.training.stage import POLICY_SECONDS, KnownOutputs
+from orchestra_app.training.stored import Stored, stored
 
 Told = Started | Stepped | Evaluated | Saved | Finished
-REPLAYED = 20_000
-"""Saved traces whose results are replayed at most, the newest ones."""
 MARGIN = 1.2
 """A step starts only if this many times the dearest one so far are left of the cap."""
 
@@ -68,8 +60,7 @@ class Course:
         """Tells the groups of this process from those of one that was killed in the same step."""
         self.dearest = 0.0
         self.starved = False
-        self.harvest: Harvest | None = None
-        self.stored: list[list[Sample]] = []
+        self.stored: Stored | None = None
         self.account: Shared | None = None
 
     @classmethod
@@ -85,7 +76,7 @@ class Course:
     async def _begin(self) -> None:
         definition, folder = self.definition, self.folder
         if definition.mode == "traces":
-            await self._take_in()
+            self.stored = await stored(self.world.store, definition, self.catalog, self.learner)
         found = await asyncio.to_thread(checkpoint.latest, folder)
         if found is not None:
             self._go_to(await asyncio.to_thread(self.learner.restore, found[0]))
@@ -96,24 +87,9 @@ class Course:
         self.lineage = self.lineage.model_copy(update={"spent": await self._spent()})
         if definition.cap is not None:
             self.account = Shared(self.job, max(0.0, definition.cap - self.lineage.spent))
-        await self._set_up()
-
-    async def _take_in(self) -> None:
-        """Turn the saved groups into samples with the log-probabilities that they were said with."""
-        self.harvest = await harvest(self.world.store, self.definition, self.catalog)
-        groups, local = self.harvest.groups, self.learner.local
-        per_group: list[list[Sample]] = []
-        tally = self.harvest.tally
-        for group in groups:
-            found, left_out = samples([group], local, self.definition, self.harvest.catalogs)
-            tally = tally + left_out
-            per_group.append(found)
-        self.harvest = Harvest(groups, self.harvest.catalogs, tally)
-        if not tally.samples:
-            raise TrainingError(nothing_to_learn(tally))
-        known = await asyncio.to_thread(self.learner.known, [each for group in per_group for each in group])
-        taken = iter(known)
-        self.stored = [[next(taken) for _ in group] for group in per_group]
+        self.backend, self.players = await players(
+            self.world, definition, self.catalog, self.learner.local, account=self.account
+        )
 
     def _go_to(self, position: dict[str, Any]) -> None:
         self.step = self.saved_step = position["step"]
@@ -129,37 +105,6 @@ class Course:
         return sum(
             max(each.cost, most) if each.status == "interrupted" else each.cost
             for each in await self.world.store.outcomes(Wanted(group=f"train-{self.job}/"))
-        )
-
-    async def _set_up(self) -> None:
-        definition, local = self.definition, self.learner.local
-        self.backend = LocalBackend(
-            lambda: local, constrained=definition.held, batch=definition.rollouts_at_once
-        )
-        model = Model(backend="local", price=Price(source="this computer"), context=local.context or 32_768)
-        policy = Policy(
-            name=definition.name,
-            title=definition.name,
-            backend=self.backend,
-            model=model,
-            max_output=definition.max_output,
-            min_output=min(8, definition.max_output),
-            temperature=definition.temperature,
-            latency=POLICY_SECONDS,
-        )
-        sandbox = KnownOutputs(self.world.sandbox) if self.catalog.simulated else self.world.sandbox
-        self.results = SavedResults() if definition.tools == "replay" else None
-        if self.results is not None:
-            wanted = Wanted(catalog_hash=self.catalog.hash, statuses=("answered", "failed"), limit=REPLAYED)
-            ids = [outcome.id for outcome in await self.world.store.outcomes(wanted)]
-            self.results.add((await self.world.store.traces(ids)).values())
-        self.players = Players(
-            self.world,
-            policy,
-            sandbox,
-            account=self.account,
-            saved=self.results,
-            at_once=definition.rollouts_at_once,
         )
 
     async def go_on(self) -> AsyncGenerator[Told]:
@@ -235,15 +180,15 @@ class Course:
             parameters=parameters,
             trained=trained,
             questions=len(self.questions),
-            tally=self.harvest.tally if self.harvest else Tally(),
+            tally=self.stored.tally if self.stored else Tally(),
             spent=self.lineage.spent,
         )
 
     async def _one_step(self) -> Stepped:
         began, clock, generated = time.perf_counter(), Clock(), self.backend.generating
         group, waited = "", 0.0
-        if self.definition.mode == "traces":
-            found, rollouts, tally = self._saved_groups()
+        if self.stored is not None:
+            found, rollouts, tally = self.stored.of_step(self.step, self.definition)
         else:
             group = f"train-{self.job}/{self.step + 1}-{self.run:08x}/"
             found, rollouts, tally = await self.stop.run(self._fresh_groups(group))
@@ -277,26 +222,15 @@ class Course:
     async def _fresh_groups(self, group: str) -> tuple[list[Sample], Rollouts, Tally]:
         definition = self.definition
         asked = drawn(definition, self.questions, self.catalog, self.step)
-        replayed = self.results.replayed if self.results else 0
+        replayed = self.players.saved.replayed if self.players.saved else 0
         plan = Plan(asked, definition.group_size, group, f"{definition.seed} {self.step}")
         played = await self.players.play(plan)
         self._book([trace for members in played for trace in members])
         catalogs = {each.catalog.hash: each.catalog for each in asked}
         groups, tally = learnable({str(number): each for number, each in enumerate(played)}, definition)
         found, left_out = samples(groups, self.learner.local, definition, catalogs, own=True)
-        taken = self.results.replayed - replayed if self.results else 0
+        taken = self.players.saved.replayed - replayed if self.players.saved else 0
         return found, figures.of_groups(played, definition, taken), tally + left_out
-
-    def _saved_groups(self) -> tuple[list[Sample], Rollouts, Tally]:
-        """Return the samples of the next saved groups: each once before any comes again."""
-        assert self.harvest is not None, "saved groups were taken in before the first step"
-        count = len(self.stored)
-        taken = min(self.definition.groups, count)
-        chosen = [shuffled(self.definition.seed, self.step * taken + n, count) for n in range(taken)]
-        found = [sample for index in chosen for sample in self.stored[index]]
-        members = [self.harvest.groups[index].traces for index in chosen]
-        tally = Tally(groups=len(chosen), learned_groups=len(chosen), samples=len(found))
-        return found, figures.of_groups(members, self.definition), tally
 
     def _book(self, traces: Sequence[Trace]) -> None:
         cost = sum(trace.cost for trace in traces)
@@ -310,8 +244,8 @@ class Course:
 
     def _count(self, rollouts: Rollouts, tally: Tally) -> None:
         learned = self.lineage.learned + tally
-        if self.harvest is not None:
-            learned = self.harvest.tally
+        if self.stored is not None:
+            learned = self.stored.tally
         judged = learned.human + learned.benchmark + learned.judge
         share = learned.simulated / judged if judged else float(self.catalog.simulated)
         update = {"learned": learned, "simulated": share, "step": self.step}

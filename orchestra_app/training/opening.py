@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestra_app.core.catalog import Catalog
+from orchestra_app.core.catalog import Catalog, Model
 from orchestra_app.core.errors import ConfigError, TrainingError
+from orchestra_app.core.usage import Price
+from orchestra_app.orchestrator.accounts import Account
+from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal
+from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.training.definition import Definition
-from orchestra_app.training.rollouts import World
+from orchestra_app.training.replay import Saved
+from orchestra_app.training.rollouts import Players, World
+from orchestra_app.training.stage import POLICY_SECONDS, KnownOutputs
 
 if TYPE_CHECKING:
+    from orchestra_app.backends.local import LocalBackend, LocalModel
     from orchestra_app.training.learner import Learner
+
+REPLAYED = 20_000
+"""Saved traces whose results are replayed at most, the newest ones."""
 
 
 async def starting_place(world: World, base: str) -> str:
@@ -72,3 +82,31 @@ async def means(world: World, definition: Definition) -> Means:
     place = await starting_place(world, definition.base)
     learner = await asyncio.to_thread(Learner.open, definition, place)
     return Means(definition, catalog, learner, asked[: definition.question_limit], heldout)
+
+
+async def players(
+    world: World, definition: Definition, catalog: Catalog, local: "LocalModel", *, account: Account | None
+) -> tuple["LocalBackend", Players]:
+    """Return what makes the rollouts of a job, and the backend in which its policy replies."""
+    from orchestra_app.backends.local import LocalBackend
+
+    backend = LocalBackend(lambda: local, constrained=definition.held, batch=definition.rollouts_at_once)
+    policy = Policy(
+        name=definition.name,
+        title=definition.name,
+        backend=backend,
+        model=Model(backend="local", price=Price(source="this computer"), context=local.context or 32_768),
+        max_output=definition.max_output,
+        min_output=min(8, definition.max_output),
+        temperature=definition.temperature,
+        latency=POLICY_SECONDS,
+    )
+    saved = None
+    if definition.tools == "replay":
+        saved = Saved()
+        wanted = Wanted(catalog_hash=catalog.hash, statuses=("answered", "failed"), limit=REPLAYED)
+        ids = [outcome.id for outcome in await world.store.outcomes(wanted)]
+        saved.add((await world.store.traces(ids)).values())
+    sandbox = KnownOutputs(world.sandbox) if catalog.simulated else world.sandbox
+    made = Players(world, policy, sandbox, account=account, saved=saved, at_once=definition.rollouts_at_once)
+    return backend, made

@@ -9,8 +9,9 @@ import torch
 from orchestra_app.backends.local import LocalModel
 from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.message import ToolCall
+from orchestra_app.training.batches import batch_of, packs
 from orchestra_app.training.definition import Definition
-from orchestra_app.training.grpo import batch_of, log_probabilities, objective, packs, update, with_logprobs
+from orchestra_app.training.grpo import log_probabilities, objective, update, with_logprobs
 from orchestra_app.training.samples import Sample
 
 SAID = [

@@ -19,8 +19,9 @@ from orchestra_app.core.text import EstimatedTokens
 from orchestra_app.orchestrator.packed import pack
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.rehearsal.questions import questions
+from orchestra_app.training.batches import batch_of
 from orchestra_app.training.definition import Definition, load_definition
-from orchestra_app.training.grpo import batch_of, log_probabilities
+from orchestra_app.training.grpo import log_probabilities
 from orchestra_app.training.samples import Sample
 from orchestra_app.training.tokenizer import END, PAD, make_tokenizer, schemas
 from orchestra_app.training.train import train
