@@ -11,7 +11,15 @@ from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.pages.ask import QUIET, said
 from orchestra_app.ui.pages.frontier import FrontierPage
-from orchestra_app.ui.pages.frontier_shown import Drawings, arrived, attached, beside, drawn, plan_shown
+from orchestra_app.ui.pages.frontier_shown import (
+    Drawings,
+    arrived,
+    attached,
+    beside,
+    drawn,
+    plan_shown,
+    preparing,
+)
 from orchestra_app.ui.sweeping import Form, Planned, launched, planned, resumed, whose
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor, token
@@ -108,7 +116,9 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
             if isinstance(begun, Planned):
                 return {form.plan: plan_shown(begun, TEXTS[who.language]), form.sure: gr.Row(visible=True)}
             here = await arrived(desk, page, who, begun.definition.id, begun.definition.catalog.name)
-            return here | {form.sure: gr.Row(visible=False), page.problem: None}
+            # It can be stopped before its first figures are drawn.
+            under_way = {page.stop: gr.Button(visible=True), page.progress: preparing(TEXTS[who.language])}
+            return here | under_way | {form.sure: gr.Row(visible=False), page.problem: None}
 
         return launch
 
@@ -152,7 +162,11 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     gr.on(changed, plan, sent, [form.plan, form.sure], trigger_mode="always_last", **many)
     form.questions.input(lambda chosen: gr.File(visible=chosen == "file"), form.questions, form.file, **QUIET)
     for button, sure in ((form.launch, False), (form.yes, True)):
-        followed(button.click(launching(sure), sent, [*menus, form.plan, form.sure], **many))
+        followed(
+            button.click(
+                launching(sure), sent, [*menus, form.plan, form.sure, page.stop, page.progress], **many
+            )
+        )
     form.no.click(lambda: gr.Row(visible=False), None, form.sure, **QUIET)
     followed(page.resume.click(resume, [page.browser, page.source, form.cap], page.problem, **many))
     page.stop.click(stop, [page.browser, page.source], None, **QUIET)

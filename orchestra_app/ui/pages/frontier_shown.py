@@ -294,7 +294,7 @@ def _going(one: Underway, texts: Texts) -> dict[str, Any]:
         case SweepStarted(done=done, total=total, spent=spent):
             time = "…"
         case _:
-            return _told(texts["frontier_preparing"])
+            return preparing(texts)
     cap = one.definition.cap
     line = texts["frontier_progress"].format(
         done=f"{done:,}",
@@ -305,6 +305,11 @@ def _going(one: Underway, texts: Texts) -> dict[str, Any]:
     )
     bar = tag("progress", value=done, max=total, aria_label=line)
     return parts("progress", bar, tag("p", line, class_="told", role="status", data_done=done))
+
+
+def preparing(texts: Texts) -> dict[str, Any]:
+    """Return what is said of a sweep that has just been launched."""
+    return _told(texts["frontier_preparing"])
 
 
 def _ended(one: Underway, texts: Texts) -> dict[str, Any]:
