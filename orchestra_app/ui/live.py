@@ -20,7 +20,7 @@ def score_view(value: dict[str, Any] | None = None, *, elem_id: str = "live", **
     return gr.HTML(
         value,  # pyright: ignore[reportArgumentType]
         elem_id=elem_id,
-        html_template=_read("view.html"),
+        html_template='<div class="orchestra-score"></div>',
         js_on_load=_script(),
         apply_default_css=False,
         **options,
@@ -29,8 +29,8 @@ def score_view(value: dict[str, Any] | None = None, *, elem_id: str = "live", **
 
 @cache
 def _script() -> str:
-    # A `css_template` or a prop would be evaluated anew with every snapshot, and the page's styles with it.
-    constants = {"TEXTS": TEXTS, "SHEET": _read("view.css")}
+    # What stands in a template or a prop is compiled anew with every snapshot, and so is `css_template`.
+    constants = {"TEXTS": TEXTS, "SHEET": _read("view.css"), "VIEW": _read("view.html")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     return "\n".join([*lines, *map(_read, ("words.js", "layout.js", "scrub.js", "view.js"))])
 

@@ -16,12 +16,28 @@ function style(node, name, value) {
   node.style[name] = value + 'px';
 }
 
+// Moves a node without a new layout of the page, which a change of `left` or `top` asks for.
+function move(node, x, y = 0) {
+  const to = `${x}px ${y}px`;
+  if (node.moved !== to) node.style.translate = node.moved = to;
+}
+
 function say(node, text) {
-  if (node.said !== text) node.textContent = node.said = text;
+  if (node.said === text) return;
+  node.said = text;
+  if (node.firstChild) node.firstChild.data = text;
+  else node.textContent = text;
+}
+
+function hide(node, hidden) {
+  if (node.hidden !== hidden) node.hidden = hidden;
 }
 
 function put(node, values) {
-  for (const name in values) node.setAttribute(name, values[name]);
+  node.kept ??= {};
+  for (const name in values) {
+    if (node.kept[name] !== values[name]) node.setAttribute(name, node.kept[name] = values[name]);
+  }
 }
 
 // A label stands inside a bar that has room for it, else beside it where the next note leaves room.
@@ -29,9 +45,9 @@ function label(item) {
   const inside = open(item.note) || item.width - HEAD - 8 >= LABEL;
   const left = inside ? HEAD + 4 : Math.max(HEAD, item.width) + 3;
   const space = Math.floor((inside && !open(item.note) ? item.width : item.room) - left - 3);
-  item.label.hidden = space < LABEL;
+  hide(item.label, space < LABEL);
   item.label.classList.toggle('beside', !inside);
-  style(item.label, 'left', left);
+  move(item.label, left);
   style(item.label, 'maxWidth', space);
 }
 
@@ -51,34 +67,31 @@ function layLane(lane, scale) {
     const free = before ? before.left + Math.max(HEAD, before.width) + 1 : 0;
     item.left = Math.round(Math.max(free, Math.min(item.note.s * scale, wide - HEAD)));
     item.room = wide - item.left;
-    style(item.button, 'left', item.left);
+    move(item.button, item.left, 2 + item.row * ROW);
     stretch(item, scale);
     style(item.button, 'width', Math.max(HEAD, item.width));
-    label(item);
-    if (before) {
-      before.room = item.left - before.left;
-      label(before);
-    }
+    if (before) before.room = item.left - before.left;
     last[item.row] = item;
   }
+  lane.items.forEach(label);
 }
 
 // Bar lines: one where each turn begins, and one that closes the score.
 
 function layBars(scale) {
   let free = -Infinity;
-  for (const [id, bar] of bars) bar.hidden = !drawn.has(id);
+  for (const [id, bar] of bars) if (id !== 'end') hide(bar, !drawn.has(id));
   for (const { note } of marks) {
     if (note.i !== String(turnOf(note))) continue;
     if (!bars.has(note.i)) bars.set(note.i, make('i', 'bar', one('.bars'), number(turnOf(note))));
     const bar = bars.get(note.i), left = Math.round(note.s * scale);
-    style(bar, 'left', left);
+    move(bar, left);
     bar.classList.toggle('mute', left < free);
     if (left >= free) free = left + 22;
   }
   if (!bars.has('end')) bars.set('end', make('i', 'close', one('.bars')));
-  bars.get('end').hidden = shot.live || shot.status === 'running';
-  style(bars.get('end'), 'left', Math.round(shot.now * scale));
+  hide(bars.get('end'), shot.live || shot.status === 'running');
+  move(bars.get('end'), Math.round(shot.now * scale));
 }
 
 function layTicks(scale) {
@@ -88,7 +101,7 @@ function layTicks(scale) {
   while (row.children.length > count) row.lastChild.remove();
   [...row.children].forEach((tick, index) => {
     say(tick, fill('seconds', { n: number(index * step) }));
-    style(tick, 'left', Math.round(index * step * scale));
+    move(tick, Math.round(index * step * scale));
   });
 }
 
@@ -123,9 +136,8 @@ function layMoney(scale) {
     sum += note.c;
     const left = Math.min(wide, ended(note) * scale).toFixed(1), dot = steps.children[index];
     path += `H${left}V${height(sum).toFixed(1)}`;
-    dot.dataset.lane = note.l;
     dot.classList.toggle('chosen', note.i === chosen);
-    put(dot, { cx: left, cy: height(sum) });
+    put(dot, { 'data-lane': note.l, cx: left, cy: height(sum).toFixed(1) });
   });
   layLevels();
 }
@@ -136,16 +148,16 @@ function layLevels() {
   while (lines.children.length < 2) shape('line', lines), make('span', 'level', scale);
   [...lines.children].forEach((each, index) => {
     const usd = levels[index], said = scale.querySelectorAll('.level')[index];
-    each.style.display = said.style.display = usd ? '' : 'none';
+    each.style.visibility = said.style.visibility = usd ? '' : 'hidden';
     if (!usd) return;
     put(each, { x1: 0, x2: wide, y1: height(usd), y2: height(usd) });
     say(said, dollars(usd));
-    style(said, 'top', height(usd));
+    move(said, 0, height(usd));
   });
   const at = limit === null ? 0 : broken() ? 18 : height(limit), said = one('.scale .budget');
-  line.style.display = said.style.display = limit === null ? 'none' : '';
+  line.style.visibility = said.style.visibility = limit === null ? 'hidden' : '';
   put(line, { x1: 0, x2: wide, y1: at, y2: at });
-  style(said, 'top', at);
+  move(said, 0, at);
   if (limit !== null) say(said, fill(broken() ? 'broken' : 'budget', { cost: dollars(limit) }));
   said.classList.toggle('over', limit !== null && shot.cost > limit);
 }
@@ -163,8 +175,8 @@ function layout() {
   layBars(scale);
   layTicks(scale);
   layMoney(scale);
-  one('.drop').hidden = !item;
-  if (item) style(one('.drop'), 'left', Math.round(ended(item.note) * scale));
+  hide(one('.drop'), !item);
+  if (item) move(one('.drop'), Math.round(ended(item.note) * scale));
   clock();
   glide();
 }

@@ -38,7 +38,7 @@ function seen() {
 
 function showScrub() {
   const bar = one('.scrub'), range = one('.scrub input'), button = one('.scrub button');
-  bar.hidden = !over();
+  hide(bar, !over());
   if (bar.hidden) return;
   const at = past() ? moment : full.end, speed = pace();
   const said = { n: number(at, 1), limit: number(full.end, 1), cost: dollars(shot.cost) };

@@ -8,6 +8,8 @@ let wide = 0, high = 0, view = 0, scrolled = 0, follows = true, inView = true;
 let top = 0, chosen = '', described = '';
 const span = { now: 0, goal: 0 };
 
+element.querySelector('.orchestra-score').innerHTML = VIEW;
+
 const one = selector => element.querySelector(selector);
 const detail = one('.detail'), list = one('.list ol'), scroller = one('.scroll'), chart = one('.money svg');
 
@@ -80,14 +82,13 @@ function stack(lane) {
     if (row < 0) row = ends.length;
     ends[row] = open(item.note) ? Infinity : item.note.s + item.note.d;
     item.row = row;
-    style(item.button, 'top', 2 + row * ROW);
   }
   style(lane.notes, 'height', Math.max(1, ends.length) * ROW);
   const total = lane.items.reduce((sum, item) => sum + (item.note.c || 0), 0);
   say(lane.sum, [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · '));
   // The policy's name would stand on every bar: its first note says it.
   lane.items.forEach((item, index) => {
-    item.name.hidden = index > 0 && item.note.l === 'policy' && item.note.w === lane.items[index - 1].note.w;
+    hide(item.name, index > 0 && item.note.l === 'policy' && item.note.w === lane.items[index - 1].note.w);
   });
 }
 
@@ -116,9 +117,9 @@ function totals() {
   say(one('.status'), texts[shot.status]);
   const badge = [shot.simulated && texts.simulated, live && fill('playing', { speed: number(shot.speed) })];
   say(one('.badge'), badge.filter(Boolean).join(' · '));
-  one('.skip').hidden = !live;
+  hide(one('.skip'), !live);
   say(one('.trouble'), shot.error);
-  one('.trouble').hidden = !shot.error;
+  hide(one('.trouble'), !shot.error);
   const limit = budget.cost === null ? texts.unlimited : fill('budget', { cost: dollars(budget.cost) });
   const said = { status: texts[shot.status], cost: dollars(shot.cost), budget: limit, turns: shot.turns, limit: budget.turns };
   const spoken = fill('spoken', said);
@@ -260,7 +261,7 @@ function picture() {
   inOrder(list, marks.map(item => item.line));
   for (const name of LANES) inOrder(lanes[name].notes, lanes[name].items.map(item => item.button));
   for (const name of LANES) stack(lanes[name]);
-  lanes.judge.lane.hidden = !full.notes.some(text => text.includes('"l":"judge"'));
+  hide(lanes.judge.lane, !full.notes.some(text => text.includes('"l":"judge"')));
   top = ceiling();
   totals();
   showScrub();
