@@ -20,7 +20,7 @@ from orchestra_app.ui.view import View, view
 from orchestra_app.ui.visitor import Visitor
 from orchestra_app.ui.wish import Problem, Wish
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
