@@ -83,6 +83,10 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_train(desk, training, tab=train_tab, tabs=tabs, frontier=compared.catalog)
         wire_catalog(desk, shown, tab=catalog_tab)
         wire_api(desk)
+    for event in blocks.fns.values():
+        # At every step of any event Gradio copies the state of all that ever was to show progress.
+        if event.show_progress == "hidden":
+            event.show_progress_on = []
     return blocks.queue(max_size=64, default_concurrency_limit=None)
 
 

@@ -26,6 +26,6 @@ def consent_box() -> gr.Checkbox:
 
 def wire_consent(blocks: gr.Blocks, box: gr.Checkbox, browser: gr.BrowserState) -> None:
     """Let the browser remember what the box says."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     box.input(None, [box, browser], browser, js=_REMEMBER, **quiet)
     blocks.load(consented, browser, box, **quiet)

@@ -47,11 +47,16 @@ async def follow(
                 yield values, False
         if run.error:
             raise OrchestraError(run.error)
-    trace = await look(desk, visitor, run_id)
+    yield await kept(desk, visitor, run_id, view), True
+
+
+async def kept(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[Any, Any]:
+    """Return what `view` shows of a trace that is over; raises OrchestraError as `follow` does."""
+    trace = await look(desk, visitor, trace_id)
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
     group, count = await siblings(desk, visitor, trace)
     texts = TEXTS[visitor.language]
-    yield view.kept_trace(trace, texts, catalog, beside=facts(trace, group, texts, count=count)), True
+    return view.kept_trace(trace, texts, catalog, beside=facts(trace, group, texts, count=count))
 
 
 async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:

@@ -13,22 +13,21 @@ def tag(name: str, *children: Child, **attributes: Any) -> Markup:
 
     A trailing underscore of an attribute's name is dropped, the others become hyphens.
     """
-    said = Markup("").join(_attribute(key, value) for key, value in attributes.items())
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), said, join(children))
+    # Plain strings, each part escaped: `Markup.format` takes twice as long, and a page has thousands.
+    said = "".join(_attribute(key, value) for key, value in attributes.items())
+    return Markup(f"<{name}{said}>{join(children)}</{name}>")
 
 
 def join(children: Iterable[Child]) -> Markup:
     """Return the children one after the other, escaped where they are not markup."""
-    return Markup("").join(escape(child) for child in children if child is not None)
+    return Markup("".join(escape(child) for child in children if child is not None))
 
 
-def _attribute(name: str, value: Any) -> Markup:
+def _attribute(name: str, value: Any) -> str:
     name = name.rstrip("_").replace("_", "-")
     if value is None or value is False:
-        return Markup("")
-    if value is True:
-        return Markup(" {}").format(Markup(name))
-    return Markup(' {}="{}"').format(Markup(name), str(value))
+        return ""
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
 
 
 def dollars(usd: float, digits: int | None = None) -> str:

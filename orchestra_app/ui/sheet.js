@@ -23,7 +23,9 @@ function draw() {
 
 element.addEventListener('click', event => {
   const chosen = event.target.closest('[data-action]');
-  if (chosen) trigger('select', { action: chosen.dataset.action, id: chosen.dataset.id || '' });
+  if (!chosen) return;
+  const { action, id = '' } = chosen.dataset;
+  trigger(action === 'open' ? 'open' : 'select', { action, id });
 });
 watch('value', draw);
 draw();

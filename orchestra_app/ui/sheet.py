@@ -13,8 +13,9 @@ from orchestra_app.ui.markup import Child, join
 def sheet(value: dict[str, Any] | None = None, **options: Any) -> gr.HTML:
     """Return a component that shows what `parts` makes, or nothing for None.
 
-    A click on an element with `data-action` sends the event `select` with `action` and `id`; both come from
-    the page, so a listener checks them. Give it as an output with `show_progress="hidden"`.
+    A click on an element with `data-action` sends the event `select` with `action` and `id`, or the event
+    `open` where that is the action; both come from the page, so a listener checks them. Give it as an output
+    with `show_progress="hidden"`.
     """
     return gr.HTML(
         value,  # pyright: ignore[reportArgumentType]

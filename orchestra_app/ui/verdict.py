@@ -18,7 +18,7 @@ from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.view import View
 from orchestra_app.ui.visitor import Visitor, token
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 Said = tuple[str, int | None]
 """A sentence, and the label that the button beside it takes back."""
 

@@ -1,24 +1,30 @@
 """Time from the click on a listed trace to its visible score; run as `python -m tests.benchmarks.opening`.
 
-One of 50 turns is set against one of a single turn, opened on the same page.
+One of 50 turns and one of a single turn are opened on the same page, in turn with a bare Gradio page in the
+same browser: as many rows, and a click that shows the row's name in one `gr.HTML` through the queue.
 """
 
 import asyncio
+import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
+from statistics import quantiles
 
+import gradio as gr
 from playwright.sync_api import Page, sync_playwright
 
 from orchestra_app import Settings, Trace, Workspace
 from orchestra_app.core.events import RolloutStarted
 from tests.benchmarks.live import CHROMIUM, FLAGS
-from tests.e2e.concert import events
+from tests.e2e.concert import events, launched
 from tests.e2e.page_server import served
 
 TURNS = 50
-TIMES = 12
+TIMES = 22
+PAUSE = 500
+"""Milliseconds between two openings: what a page fills in later is done by then."""
+ROWS = 2
 OPEN = """wanted => new Promise(done => {
   const began = performance.now();
   const count = selector => document.querySelectorAll(selector).length;
@@ -61,6 +67,31 @@ def of(turns: int) -> Trace:
     return trace
 
 
+BARE = """wanted => new Promise(done => {
+  const began = performance.now(), shown = document.querySelector('#shown');
+  const see = () => {
+    if (shown.textContent.trim() !== wanted) return requestAnimationFrame(see);
+    requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+  };
+  document.querySelector(`[data-row="${wanted}"]`).click();
+  see();
+})"""
+ROW = "element.onclick = event => trigger('select', { row: event.target.dataset.row });"
+
+
+def bare() -> gr.Blocks:
+    """Return a page that does the least that Gradio can: a click on a row fills one component."""
+    with gr.Blocks() as page:
+        rows = "".join(f'<button data-row="{row}">{row}</button>' for row in range(ROWS))
+        listed, shown = gr.HTML(html_template=rows, js_on_load=ROW), gr.HTML(elem_id="shown")
+
+        async def show(event: gr.EventData) -> str:
+            return str(event._data["row"])
+
+        listed.select(show, None, shown, show_progress="hidden")
+    return page
+
+
 async def keep(home: Path) -> None:
     world = await Workspace.open(Settings(home=home))
     await world.store.insert([of(1), of(TURNS)])
@@ -75,23 +106,40 @@ def opened(page: Page, turns: int) -> float:
     return took
 
 
+def measured(page: Page, plain: Page) -> dict[str, list[float]]:
+    """Return the milliseconds of every kind of opening, taken in turn so that a busy moment meets all."""
+    took: dict[str, list[float]] = {"bare Gradio": [], "1 turn": [], f"{TURNS} turns": []}
+    for time in range(TIMES):
+        page.wait_for_timeout(PAUSE)
+        took["bare Gradio"].append(plain.evaluate(BARE, str(time % ROWS)))
+        took["1 turn"].append(opened(page, 1))
+        page.wait_for_timeout(PAUSE)
+        took[f"{TURNS} turns"].append(opened(page, TURNS))
+    return {name: times[2:] for name, times in took.items()}
+
+
 def main() -> None:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         # Playwright has a loop of its own in this thread.
         with ThreadPoolExecutor() as aside:
             aside.submit(lambda: asyncio.run(keep(home))).result()
+        least = bare()
         with served(home) as address, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page()
+            page, plain = browser.new_page(), browser.new_page()
+            plain.goto(launched(least))
+            plain.wait_for_selector("[data-row]")
             page.goto(f"{address}?tab=traces")
             page.wait_for_selector('#traces [data-id="bench-1"]')
-            short, long = ([opened(page, turns) for _ in range(TIMES)][2:] for turns in (1, TURNS))
+            found = measured(page, plain)
             browser.close()
-    print(
-        f"opening a trace of {TURNS} turns: median {median(long):.0f} ms, slowest {max(long):.0f} ms; "
-        f"{median(long) / median(short):.2f} × a trace of one turn ({median(short):.0f} ms)"
-    )
+        least.close(verbose=False)
+    base = quantiles(found["bare Gradio"], n=20)[9]
+    for name, times in found.items():
+        cuts = quantiles(times, n=20)
+        print(f"{name:>12}: p50 {cuts[9]:5.0f} ms ({cuts[9] / base:4.1f} × bare), p95 {cuts[18]:5.0f} ms")
 
 
 if __name__ == "__main__":

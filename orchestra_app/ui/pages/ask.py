@@ -21,6 +21,7 @@ from orchestra_app.ui.visitor import Visitor
 from orchestra_app.ui.wish import Problem, Wish
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+"""`show_progress_on` is for what `gr.render` wires; `app.build` sets it for all else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from orchestra_app.ui.visitor import Visitor, token
 
 MANY: dict[str, Any] = {
     "show_progress": "hidden",
-    "show_progress_on": [],
     "api_visibility": "private",
     "concurrency_limit": None,
 }

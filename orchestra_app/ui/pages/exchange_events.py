@@ -20,12 +20,7 @@ from orchestra_app.ui.sheet import parts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor, token
 
-ONE: dict[str, Any] = {
-    "show_progress": "hidden",
-    "show_progress_on": [],
-    "api_visibility": "private",
-    "concurrency_limit": 2,
-}
+ONE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
 SHOWN = 20
 """Problems of an import that are listed."""
 Values = dict[Any, Any]

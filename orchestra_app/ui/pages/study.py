@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from orchestra_app.ui.pages.settings import Settings, settings
-from orchestra_app.ui.sheet import sheet
+from orchestra_app.ui.sheet import parts, sheet
 from orchestra_app.ui.texts import label
 from orchestra_app.ui.whatif import RATES
 
@@ -40,8 +40,8 @@ class Study:
     """What the mixer is drawn for, see `study_shown.Mixed`; None: for nothing."""
     weights: gr.State
     """Where the mixer's sliders stand, by name: the mixer itself is drawn anew for every trace."""
-    begun: gr.State
-    """The fork that was just begun, "" for none."""
+    begun: gr.HTML
+    """Shows nothing; its value has the `run` under way that the page turns to, see `turns_to`."""
 
     @property
     def outputs(self) -> list[Any]:
@@ -50,6 +50,11 @@ class Study:
         shown = [self.family, self.waiting, self.tools, self.turn, self.begin, self.problem, self.plan]
         shown += [self.judged, self.table, self.grid, self.bill, self.other, self.compared, self.mixed]
         return [*shown, self.weights, chosen.policy, *chosen.fixed]
+
+
+def turns_to(run: str) -> dict[str, Any]:
+    """Return the value of `Study.begun` for a run under way."""
+    return parts("") | {"run": run}
 
 
 def study(family: gr.HTML) -> Study:
@@ -90,7 +95,7 @@ def study(family: gr.HTML) -> Study:
         compared=compared,
         mixed=gr.State(None, time_to_live=86_400),
         weights=gr.State({}, time_to_live=86_400),
-        begun=gr.State("", time_to_live=86_400),
+        begun=sheet(elem_id="study-begun"),
     )
 
 

@@ -34,9 +34,18 @@ Opening = Callable[..., AsyncGenerator[dict[Any, Any]]]
 
 
 def wire_study(
-    desk: Desk, page: TracesPage, opening: Opening, inputs: Sequence[Any], outputs: Sequence[Any]
+    desk: Desk,
+    page: TracesPage,
+    opening: Opening,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    *,
+    after: Sequence[Any],
 ) -> None:
-    """Let the studies work; `opening` shows another trace in `outputs`."""
+    """Let the studies work; `opening` shows another trace in `outputs`.
+
+    after: events that set the page's current trace outside the queue, where Gradio tells of no change.
+    """
     study, watching = page.study, Watching()
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
@@ -63,20 +72,12 @@ def wire_study(
             # The page itself tells of a trace that cannot be opened.
             yield hidden(study)
 
-    async def go(
-        request: gr.Request, event: gr.EventData, stored: Any, *values: Any
-    ) -> AsyncGenerator[dict[Any, Any]]:
-        sent = event._data if isinstance(event._data, dict) else {}
-        async with aclosing(opening(request, str(sent.get("id")), stored, *values)) as shown:
-            async for each in shown:
-                yield each
-
     async def attach(
-        request: gr.Request, begun: str, stored: Any, *values: Any
+        request: gr.Request, begun: Any, stored: Any, *values: Any
     ) -> AsyncGenerator[dict[Any, Any]]:
         yield {page.problem: gr.skip()}
-        if begun:
-            async with aclosing(opening(request, begun, stored, *values)) as shown:
+        if run_id := str(begun.get("run", "")) if isinstance(begun, dict) else "":
+            async with aclosing(opening(request, run_id, stored, *values)) as shown:
                 async for each in shown:
                     yield each
 
@@ -104,8 +105,8 @@ def wire_study(
     shown = [study.plan, study.judged, study.bill]
     once: dict[str, Any] = many | {"trigger_mode": "always_last"}
     gr.on([each.change for each in moved], suppose, [*here, study.weights, *fields], shown, **once)
-    page.current.change(turn_to, here, study.outputs, **many)
-    study.family.select(go, list(inputs), list(outputs), **many)
+    for turned in (page.current.change, *(each.then for each in after)):
+        turned(turn_to, here, study.outputs, **many)
     study.begun.change(attach, [study.begun, *inputs], list(outputs), **many)
     study.stop.click(stop, here, None, **QUIET)
     study.table.input(fill, [*here, study.table], [study.grid, study.bill], **many)

@@ -23,7 +23,7 @@ from orchestra_app.ui.family import family
 from orchestra_app.ui.markup import dollars, seconds, tag
 from orchestra_app.ui.pages.ask import said
 from orchestra_app.ui.pages.settings import vendors
-from orchestra_app.ui.pages.study import Study
+from orchestra_app.ui.pages.study import Study, turns_to
 from orchestra_app.ui.sheet import parts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor
@@ -61,7 +61,7 @@ def hidden(study: Study) -> dict[Any, Any]:
     return {
         study.family: None,
         study.waiting: gr.Row(visible=False),
-        study.tools: gr.Column(visible=False),
+        study.tools: gr.Column(visible="hidden"),
         study.mixed: None,
     }
 
@@ -254,8 +254,8 @@ async def forked(desk: Desk, study: Study, visitor: Visitor, trace_id: Any, form
             fork=Fork(trace, form.turn),
         )
     except OrchestraError as error:
-        return {study.problem: said(str(error)), study.begun: ""}
-    return {study.problem: None, study.begun: run.id}
+        return {study.problem: said(str(error)), study.begun: None}
+    return {study.problem: None, study.begun: turns_to(run.id)}
 
 
 async def compared(desk: Desk, visitor: Visitor, trace_id: Any, other: Any) -> dict[str, Any] | None:

@@ -188,7 +188,8 @@ def listing_shown(page: TracesPage) -> dict[Any, Any]:
     """Return what turns from an opened trace back to the list."""
     return {
         page.listed: gr.Column(visible=True),
-        page.opened: gr.Column(visible=False),
+        page.opened: gr.Column(visible="hidden"),
         page.sure: gr.Row(visible=False),
         page.current: "",
+        page.study.begun: None,
     }

@@ -8,10 +8,11 @@ import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.follow import Watching, follow
+from orchestra_app.ui.follow import Watching, follow, kept
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
+from orchestra_app.ui.pages.study import turns_to
 from orchestra_app.ui.pages.study_events import wire_study
 from orchestra_app.ui.pages.traces import TracesPage, at, listed, listing_shown, restored
 from orchestra_app.ui.pages.traces_list_events import MANY, chosen, wire_list
@@ -31,32 +32,30 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     async def show(request: gr.Request, stored: Any, place: Any, *sent: Any) -> dict[Any, Any]:
         return await listed(desk, page, visitor(request, stored), page.asked(place, sent))
 
-    async def open_(
-        request: gr.Request, event: gr.EventData, stored: Any, place: Any, *sent: Any
-    ) -> AsyncGenerator[dict[Any, Any]]:
-        # A generator that yields nothing would empty its outputs.
-        yield {page.problem: gr.skip()}
-        action, trace_id = chosen(event)
-        if action == "open":
-            async with aclosing(opened(request, stored, trace_id, page.asked(place, sent))) as shown:
-                async for values in shown:
-                    yield values
+    async def open_(request: gr.Request, event: gr.EventData, stored: Any, place: Any) -> dict[Any, Any]:
+        # One answer outside the queue is on the page sooner than a stream of them.
+        who, trace_id = visitor(request, stored), chosen(event)[1]
+        run = desk.workspace.runs.get(trace_id, who.sees)
+        if run is not None and not run.done:
+            return {page.study.begun: turns_to(trace_id)}
+        watching.begin(str(request.session_hash))
+        try:
+            turned = await _turned(desk, page, who, trace_id, place)
+            return await kept(desk, who, trace_id, page.view) | turned | {page.study.begun: None}
+        except OrchestraError as error:
+            return {page.problem: said(str(error))}
 
     async def opened(
         request: gr.Request, stored: Any, trace_id: str, list_: Mapping[str, Any]
     ) -> AsyncGenerator[dict[Any, Any]]:
         watched, who = watching.begin(str(request.session_hash)), visitor(request, stored)
-        turned = {page.listed: gr.Column(visible=False), page.opened: gr.Column(visible=True)}
-        turned |= {
-            page.problem: None,
-            page.current: trace_id,
-            page.address: at(link(**list_, trace=trace_id)),
-        }
         try:
-            turned |= await _own(desk, page, who, trace_id)
+            turned = await _turned(desk, page, who, trace_id, list_)
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
                 async for values, _ in shown:
                     if not watched():
+                        # A generator that yields nothing would empty its outputs.
+                        yield {page.problem: gr.skip()}
                         return
                     yield values | turned
                     turned.pop(page.address, None)
@@ -92,7 +91,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         }
 
     inputs, rows = page.inputs, page.outputs
-    turn = [page.listed, page.opened, page.sure, page.current]
+    turn = [page.listed, page.opened, page.sure, page.current, page.study.begun]
     view = [
         *page.view.outputs,
         page.listed,
@@ -103,7 +102,11 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         page.address,
     ]
     wire_list(desk, page, tabs=tabs, tab=tab)
-    page.rows.select(open_, inputs, view, **MANY)
+    opening: dict[str, Any] = QUIET | {"queue": False}
+    links = (page.rows, page.study.family)
+    shown = [
+        each.open(open_, [page.browser, page.place], [*view, page.study.begun], **opening) for each in links
+    ]
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     back = page.back.click(lambda: listing_shown(page), None, turn, **QUIET)
@@ -114,13 +117,22 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     removed.then(show, inputs, rows, **MANY)
     page.view.live.skip(_skip(desk), [page.browser, page.current], None, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
-    wire_study(desk, page, study_opens, inputs, view)
+    wire_study(desk, page, study_opens, inputs, view, after=shown)
 
 
-async def _own(desk: Desk, page: TracesPage, visitor: Visitor, trace_id: str) -> dict[Any, Any]:
-    """Return what an opened trace offers to its owner alone."""
+async def _turned(
+    desk: Desk, page: TracesPage, visitor: Visitor, trace_id: str, list_: Mapping[str, Any]
+) -> dict[Any, Any]:
+    """Return what turns from the list to an opened trace, with what it offers to its owner alone."""
+    changes: dict[Any, Any] = {
+        page.listed: gr.Column(visible="hidden"),
+        page.opened: gr.Column(visible=True),
+        page.problem: None,
+        page.current: trace_id,
+        page.address: at(link(**list_, trace=trace_id)),
+    }
     mine = not visitor.admin or await desk.workspace.store.owner(trace_id) in (None, visitor.owner)
-    changes: dict[Any, Any] = {page.delete: gr.Button(visible=mine)}
+    changes |= {page.delete: gr.Button(visible=mine)}
     return changes if mine else changes | {page.view.verdict: gr.Column(visible=False)}
 
 
