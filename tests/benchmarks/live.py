@@ -150,7 +150,8 @@ def report(name: str, found: dict[str, float], echo: dict[str, float]) -> None:
     middle, tail = (found[cut] / echo[cut] for cut in ("p50", "p95"))
     print(
         f"{name:>16}: p50 {found['p50']:5.1f} ms ({middle:4.2f} × echo), "
-        f"p95 {found['p95']:5.1f} ms ({tail:4.2f} × echo), drawing p50 {found['draw p50']:4.2f} ms, p95 {found['draw p95']:4.2f} ms, "
+        f"p95 {found['p95']:5.1f} ms ({tail:4.2f} × echo), "
+        f"drawing p50 {found['draw p50']:4.2f} ms, p95 {found['draw p95']:4.2f} ms, "
         f"{found['cpu']:4.1f} ms of processor, {found['bytes']:5.0f} bytes an event, "
         f"{found['missed']:.0f} missed"
     )

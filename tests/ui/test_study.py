@@ -79,7 +79,7 @@ async def test_an_opened_trace_shows_its_own_settings_and_costs_what_it_cost(des
 async def test_a_fork_begins_in_the_registry_as_the_visitors_own_run(desk, panel):
     trace = await played(desk.workspace)
     shown = await forked(desk, panel, ADA, trace.id, form(trace, weights={"gpt-5": 0.0}))
-    run = desk.workspace.runs.get(shown[panel.begun], ADA.owner)
+    run = desk.workspace.runs.get(shown[panel.begun]["run"], ADA.owner)
     assert run is not None and desk.workspace.runs.get(run.id, BOB.owner) is None
     run.skip()
     async for _ in desk.workspace.runs.watch(run):
@@ -99,7 +99,7 @@ async def test_a_fork_begins_in_the_registry_as_the_visitors_own_run(desk, panel
 async def test_a_forged_turn_begins_nothing(desk, panel, turn):
     trace = await played(desk.workspace)
     shown = await forked(desk, panel, ADA, trace.id, form(trace, turn=turn))
-    assert shown[panel.begun] == "" and "choose a turn from 1 to 3" in text(shown[panel.problem])
+    assert shown[panel.begun] is None and "choose a turn from 1 to 3" in text(shown[panel.problem])
     assert desk.workspace.runs.active() == 0
 
 
@@ -115,7 +115,7 @@ async def test_a_forged_turn_begins_nothing(desk, panel, turn):
 async def test_a_forged_field_begins_nothing_and_says_so(desk, panel, fields, said):
     trace = await played(desk.workspace)
     shown = await forked(desk, panel, ADA, trace.id, form(trace, **fields))
-    assert shown[panel.begun] == "" and said in text(shown[panel.problem]).lower()
+    assert shown[panel.begun] is None and said in text(shown[panel.problem]).lower()
 
 
 async def test_anothers_trace_is_neither_forked_nor_judged_nor_priced_nor_compared(desk, panel):
@@ -123,7 +123,7 @@ async def test_anothers_trace_is_neither_forked_nor_judged_nor_priced_nor_compar
     for named in (trace.id, "0" * 32, 7, None, "x" * 10_000):
         sentence = "There is no trace"
         shown = await forked(desk, panel, BOB, named, form(trace))
-        assert shown[panel.begun] == "" and sentence in text(shown[panel.problem])
+        assert shown[panel.begun] is None and sentence in text(shown[panel.problem])
         shown = await supposed(desk, panel, BOB, named, form(trace))
         assert sentence in text(shown[panel.judged]) and shown[panel.bill] is None
         assert sentence in text((await filled(desk, panel, BOB, named, ""))[panel.bill])
@@ -137,7 +137,7 @@ async def test_an_admin_may_look_at_a_visitors_trace_but_not_take_it_over(desk, 
     shown = await opened(desk, panel, ADMIN, trace.id)
     assert shown[panel.begin].visible is False
     shown = await forked(desk, panel, ADMIN, trace.id, form(trace))
-    assert shown[panel.begun] == "" and "There is no trace" in text(shown[panel.problem])
+    assert shown[panel.begun] is None and "There is no trace" in text(shown[panel.problem])
 
 
 async def test_deleting_a_trace_that_is_compared_leaves_one_sentence(desk):
@@ -264,7 +264,7 @@ async def test_a_trace_of_another_catalogue_is_shown_but_not_forked(desk, panel)
     finally:
         parts.catalog = known
     assert shown[panel.begin].interactive is False and "no longer the one" in text(shown[panel.plan])
-    assert "made with the catalogue" in text(begun[panel.problem]) and begun[panel.begun] == ""
+    assert "made with the catalogue" in text(begun[panel.problem]) and begun[panel.begun] is None
 
 
 async def test_a_run_without_limits_forks_under_its_own_settings(desk, panel):
@@ -272,7 +272,7 @@ async def test_a_run_without_limits_forks_under_its_own_settings(desk, panel):
     assert trace.task.budget == FREE
     own = Form(Wish(question="?", budget_cost=None, budget_seconds=None), trace.policy, 3, None)
     shown = await forked(desk, panel, ADA, trace.id, own)
-    run = desk.workspace.runs.get(shown[panel.begun], ADA.owner)
+    run = desk.workspace.runs.get(shown[panel.begun]["run"], ADA.owner)
     assert run is not None
     run.skip()
     async for _ in desk.workspace.runs.watch(run):
