@@ -119,6 +119,20 @@ def test_a_second_tab_attaches_without_a_link_and_skip_ends_the_wait(
     answered(page)
 
 
+def test_a_run_under_way_is_followed_from_the_list_to_its_end_and_its_studies(plain: Page, address: str):
+    page = opened(plain, address)
+    asked_slowly(page, typed("twodoc", 10))
+    page.get_by_role("tab", name="Traces").click()
+    page.locator("#traces .trace").first.click()
+    expect(page.locator("#trace-live .status")).to_have_text("Answered", timeout=SLOW)
+    expect(page.locator("#study-fork")).to_be_visible(timeout=SLOW)
+    page.locator("#back").click()
+    expect(page.locator("#trace-open")).to_be_hidden(timeout=SLOW)
+    page.locator("#traces .trace").first.click()
+    expect(page.locator("#trace-live .status")).to_have_text("Answered", timeout=SLOW)
+    expect(page.locator("#study-fork")).to_be_visible(timeout=SLOW)
+
+
 def test_a_verdict_by_key_is_kept_and_taken_back(page: Page, address: str):
     opened(page, address)
     asked(page, typed("fact"))

@@ -1,8 +1,9 @@
-"""A page that strangers can reach spends no real money without a cap."""
+"""The page that is built: strangers spend no real money on it without a cap, and its events stay cheap."""
 
 import pytest
 
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.ui.app import build
 from orchestra_app.ui.asking import Desk, begin
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish
@@ -35,5 +36,14 @@ async def test_one_visitor_has_only_so_many_runs_under_way():
             await begin(desk, STRANGER, WISH)
         with pytest.raises(ConfigError, match="3 questions under way"):
             await begin(desk, STRANGER, WISH)
+    finally:
+        await workspace.aclose()
+
+
+async def test_no_event_makes_gradio_copy_the_state_of_what_it_writes_to():
+    workspace = await Workspace.open()
+    try:
+        page = build(workspace)
+        assert page.fns and all(event.show_progress_on == [] for event in page.fns.values())
     finally:
         await workspace.aclose()

@@ -61,7 +61,7 @@ def hidden(study: Study) -> dict[Any, Any]:
     return {
         study.family: None,
         study.waiting: gr.Row(visible=False),
-        study.tools: gr.Column(visible="hidden"),
+        study.tools: gr.Column(visible=False),
         study.mixed: None,
     }
 

@@ -35,7 +35,6 @@ class TracesPage:
     older: gr.Button
     place: gr.State
     """What the list shows: its cleaned filters, order and page number."""
-    opened: gr.Column
     back: gr.Button
     delete: gr.Button
     sure: gr.Row
@@ -85,7 +84,9 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
             older = gr.Button(
                 label("finding_next"), size="sm", scale=0, min_width=90, elem_id="older", interactive=False
             )
-    with gr.Column(visible=False, elem_id="trace-open", elem_classes=["wide"]) as opened:
+    # The styles show this or the list, by whether the headline says anything: to build it takes Gradio longer
+    # than to draw a trace in it.
+    with gr.Column(elem_id="trace-open", elem_classes=["wide"]):
         with gr.Row(elem_classes=["trace-bar"]):
             back = gr.Button(label("back"), size="sm", scale=0, min_width=110, elem_id="back")
             delete = gr.Button(label("delete"), size="sm", scale=0, min_width=80, elem_id="delete")
@@ -111,7 +112,6 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
         newer=newer,
         older=older,
         place=gr.State({}, time_to_live=86_400),
-        opened=opened,
         back=back,
         delete=delete,
         sure=sure,
@@ -187,8 +187,7 @@ async def _facets(desk: Desk, visitor: Visitor) -> Facets:
 def listing_shown(page: TracesPage) -> dict[Any, Any]:
     """Return what turns from an opened trace back to the list."""
     return {
-        page.listed: gr.Column(visible=True),
-        page.opened: gr.Column(visible="hidden"),
+        page.view.head: None,
         page.sure: gr.Row(visible=False),
         page.current: "",
         page.study.begun: None,

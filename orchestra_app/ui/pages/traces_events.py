@@ -91,11 +91,9 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         }
 
     inputs, rows = page.inputs, page.outputs
-    turn = [page.listed, page.opened, page.sure, page.current, page.study.begun]
+    turn = [page.view.head, page.sure, page.current, page.study.begun]
     view = [
         *page.view.outputs,
-        page.listed,
-        page.opened,
         page.delete,
         page.problem,
         page.current,
@@ -125,8 +123,6 @@ async def _turned(
 ) -> dict[Any, Any]:
     """Return what turns from the list to an opened trace, with what it offers to its owner alone."""
     changes: dict[Any, Any] = {
-        page.listed: gr.Column(visible="hidden"),
-        page.opened: gr.Column(visible=True),
         page.problem: None,
         page.current: trace_id,
         page.address: at(link(**list_, trace=trace_id)),
