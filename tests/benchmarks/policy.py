@@ -15,6 +15,7 @@ import torch
 from orchestra_app.backends.base import State
 from orchestra_app.backends.local import LocalModel
 from orchestra_app.backends.local.legal import legal_calls
+from orchestra_app.backends.local.options import LocalOptions, load_local
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.message import ToolCall
 from orchestra_app.core.task import Preference, Task
@@ -84,7 +85,22 @@ def main(place: str | None) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         texts, calls = conversations(folder)
-    model = LocalModel.load(place) if place else small_policy(texts)
+    if place and (model := load_local(place, LocalOptions())).decode is not None:
+        in_numpy(model, texts, calls)
+    measure(LocalModel.load(place) if place else small_policy(texts), texts, calls)
+
+
+def in_numpy(model: LocalModel, texts: list[tuple], calls: list[ToolCall]) -> None:
+    """Print what a decision costs as the program makes it: without torch."""
+    prompts, legal = [model.prompt_ids(*each) for each in texts], [model.spell(call) for call in calls]
+    longer = prompts[0] + 4 * prompts[1]
+    for asked in (prompts[0], longer):
+        one = seconds(lambda asked=asked: decide(model, [asked], legal))
+        print(f"in numpy, a held reply to {len(asked):4} tokens  {one * 1e3:7.1f} ms")
+
+
+def measure(model: LocalModel, texts: list[tuple], calls: list[ToolCall]) -> None:
+    """Print what a decision costs with torch."""
     prompts, legal = [model.prompt_ids(*each) for each in texts], [model.spell(call) for call in calls]
     lengths = [len(each) for each in prompts]
     print(

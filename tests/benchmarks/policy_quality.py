@@ -5,6 +5,8 @@ policies (each trained from another seed); without any, the shipped one. Every f
 """
 
 import asyncio
+import contextlib
+import io
 import json
 import sys
 from collections import Counter
@@ -15,12 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from orchestra_app.backends.baseline import BASELINES
-from orchestra_app.backends.local import LocalBackend, LocalModel
+from orchestra_app.backends.local.options import local_backend
+from orchestra_app.core.catalog import Model
 from orchestra_app.core.task import Budget, Preference, Task
 from orchestra_app.core.trace import Trace, alias_of
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.presets import preset
+from orchestra_app.rehearsal.draws import Split
+from orchestra_app.rehearsal.free import arithmetic_program
 from orchestra_app.rehearsal.questions import Question, questions
+from orchestra_app.rehearsal.typed import Typed, typed
 from orchestra_app.scoring.match import matches
 from orchestra_app.training.stage import Stage, open_stage, roll
 
@@ -109,7 +115,7 @@ def baseline(stage: Stage, name: str) -> Policy:
 
 async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]) -> dict[str, Outcome]:
     """Return what one policy reaches under each preset, and with sliders flipped."""
-    backend = LocalBackend(lambda: LocalModel.load(str(folder)), constrained=True, batch=AT_ONCE)
+    backend = local_backend(str(folder), Model(backend="local", options={"constrained": True}))
     policy = stage.policy(name, backend)
     found: dict[str, Outcome] = {}
     for wish in ("balanced", "best", "frugal", "quick"):
@@ -136,9 +142,46 @@ def share(calls: dict[str, int], model: str) -> str:
     return f"{100 * calls.get(model, 0) / max(1, sum(calls.values())):.1f} %"
 
 
+def gold(question: Typed) -> str:
+    """Return what a good answer to a typed question contains."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(arithmetic_program(question.text) or "", {})  # noqa: S102
+    return question.gold or printed.getvalue().strip()
+
+
+async def type_in(stage: Stage, policy: Policy, split: Split) -> str:
+    """Return how a policy does on questions as people type them."""
+    orchestrator, gate = stage.orchestrator(policy), asyncio.Semaphore(AT_ONCE)
+
+    async def one(question: Typed) -> Trace:
+        async with gate:
+            return await roll(orchestrator, Task(id="t", question=question.text), seed=0)
+
+    asked = typed(split)
+    traces = await asyncio.gather(*map(one, asked))
+    said = []
+    for kind in ("sum", "lookup", "talk"):
+        chosen = [(each, trace) for each, trace in zip(asked, traces, strict=True) if each.kind == kind]
+        wanted = [(gold(each), trace.answer or "") for each, trace in chosen if gold(each)]
+        right = sum(text in answer for text, answer in wanted)
+        costs = [trace.cost for _, trace in chosen]
+        took = [trace.seconds for _, trace in chosen]
+        said.append(
+            f"{kind}: {right} of {len(wanted)} right, ${np.mean(costs):.5f}, {np.mean(took):.1f} s each"
+        )
+    return "; ".join(said)
+
+
 async def main(count: int, folders: Sequence[Path]) -> None:
     async with open_stage() as stage:
         for split in ("heldout", "reworded"):
+            policies = {"rules": baseline(stage, "rules")}
+            for folder in folders:
+                backend = local_backend(str(folder), Model(backend="local", options={"constrained": True}))
+                policies[folder.name] = stage.policy(folder.name, backend)
+            for name, policy in policies.items():
+                print(f"typed, {split}, {name}: {await type_in(stage, policy, split)}", flush=True)
             asked = questions(split)[:count]
             print(f"{split}: n = {len(asked)}, all simulated")
             others: dict[str, Outcome] = {}

@@ -33,7 +33,7 @@ def test_a_list_shows_ids_whole_on_any_terminal_and_the_newest_first(orchestra, 
     ("wanted", "found"),
     [
         (("--text", "6 *"), 1),
-        (("--policy", "rules"), 1),
+        (("--policy", "small"), 1),
         (("--policy", "cheapest"), 0),
         (("--catalog", "rehearsal"), 1),
         (("--status", "answered"), 1),

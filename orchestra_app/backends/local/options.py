@@ -51,11 +51,11 @@ def settled(name: str, model: Model) -> Model:
 def local_backend(name: str, model: Model) -> LocalBackend:
     """Return the backend of a local model, which is loaded when it is first asked; raises ConfigError."""
     options = options_of(name, model)
-    load = partial(_load, model.id or name, options)
+    load = partial(load_local, model.id or name, options)
     return LocalBackend(load, constrained=options.constrained, batch=options.batch)
 
 
-def _load(place: str, options: LocalOptions) -> LocalModel:
+def load_local(place: str, options: LocalOptions) -> LocalModel:
     """Load a model; a very small one without torch, which takes longer to load than such a model to reply."""
     # Loads numpy, which nothing else at the start needs.
     from orchestra_app.backends.local.plain import load_plain

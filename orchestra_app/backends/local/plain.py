@@ -168,20 +168,30 @@ class PlainQwen3:
         states = self.embeddings[list(tokens)]
         turns = self._turns(seen.length, len(tokens))
         for number, layer in enumerate(self.layers):
-            states = states + self._attended(layer, number, states, seen, turns)
+            # Of the last layer only what follows the last tokens is wanted.
+            wanted = kept if number == len(self.layers) - 1 else len(tokens)
+            found = self._attended(layer, number, states, seen, turns, wanted)
+            states = states[-wanted:] + found
             gate, up = np.split(self._normed(states, layer.after) @ layer.gates, 2, axis=-1)
             states = states + (gate / (1 + np.exp(-gate)) * up) @ layer.down
         seen.length += len(tokens)
-        return self._normed(states[-kept:], self.norm) @ self.embeddings.T
+        return self._normed(states, self.norm) @ self.embeddings.T
 
     def _attended(
-        self, layer: _Layer, number: int, states: np.ndarray, seen: _Seen, turns: tuple[np.ndarray, ...]
+        self,
+        layer: _Layer,
+        number: int,
+        states: np.ndarray,
+        seen: _Seen,
+        turns: tuple[np.ndarray, ...],
+        length: int,
     ) -> np.ndarray:
+        """Return what the last `length` of these tokens gather from all that was seen."""
         count, few, size = self.heads
-        length = len(states)
-        mixed = (self._normed(states, layer.before) @ layer.projected).reshape(length, -1, size)
+        mixed = (self._normed(states, layer.before) @ layer.projected).reshape(len(states), -1, size)
         queries, keys, values = np.split(mixed.transpose(1, 0, 2), (count, count + few))
-        queries = _turned(self._normed(queries, layer.queries), turns)
+        last = tuple(each[-length:] for each in turns)
+        queries = _turned(self._normed(queries[:, -length:], layer.queries), last)
         keys = _turned(self._normed(keys, layer.keys), turns)
         if (before := seen.layers[number]) is not None:
             keys, values = np.concatenate((before[0], keys), 1), np.concatenate((before[1], values), 1)
@@ -189,7 +199,7 @@ class PlainQwen3:
         # Each key head serves several query heads.
         grouped = queries.reshape(few, -1, size)
         scores = (grouped @ keys.transpose(0, 2, 1)).reshape(count, length, -1) / math.sqrt(size)
-        late = np.arange(keys.shape[1]) > seen.length + np.arange(length)[:, None]
+        late = np.arange(keys.shape[1]) > keys.shape[1] - length + np.arange(length)[:, None]
         scores[:, late] = -np.inf
         shares = np.exp(scores - scores.max(-1, keepdims=True))
         shares /= shares.sum(-1, keepdims=True)
