@@ -48,7 +48,7 @@ async def rehearsal(
     folder: Path,
     *,
     seed: int = 0,
-    threads: int = 1,
+    threads: int = 2,
     minutes: float | None = None,
     steps: int = STEPS,
 ) -> AsyncGenerator[Progress]:

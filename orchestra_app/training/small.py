@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from orchestra_app.training.tokenizer import END, PAD
 
@@ -42,6 +43,7 @@ def _ends(tokenizer: PreTrainedTokenizerFast) -> tuple[int, int]:
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write weights, tokenizer and settings into a folder, as the Auto classes of transformers read them."""
     end, pad = _ends(tokenizer)
+    disable_progress_bar()
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=end, pad_token_id=pad)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

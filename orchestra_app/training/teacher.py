@@ -28,7 +28,7 @@ KEPT = 0.35
 """Share of the turns kept where sliders and budget change nothing; the others would be drowned."""
 SAME_WISH = 4
 """Rollouts in a row under the same sliders, which the planner then need not think through anew."""
-SOFTNESS = 0.02
+SOFTNESS = 0.003
 """Right answers by which a call may be worse and still be taught, e times less often: near ties are luck."""
 FAINT = 0.01
 """Shares below this are not taught."""

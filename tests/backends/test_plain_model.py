@@ -28,7 +28,7 @@ def both():
 
 def conversations() -> list[tuple]:
     texts = [question.text for question in questions("heldout")[:8]]
-    texts += ["6乘以7等于多少？ 🎻", "", "long " * 300, 'a "quoted" <tool_call> and \\n a tab\t']
+    texts += ["6乘以7等于多少？ 🎻", "", "a long story 7 " * 300, 'a "quoted" <tool_call> and \\n a tab\t']
     return [
         (
             (Message(role="system", content="You are."), Message(role="user", content=f"Problem: {text}")),

@@ -21,6 +21,8 @@ from orchestra_app.core.errors import BackendError
 
 MOST_BYTES = 32 * 2**20
 """Weights up to which a model counts as very small."""
+BLOCK = 512
+"""Tokens of a prompt that are read at once."""
 ALIKE = {"model_type": "qwen3", "hidden_act": "silu", "tie_word_embeddings": True, "dtype": "float32"}
 """What the settings of a model must say for it to be computed here."""
 FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
@@ -165,6 +167,14 @@ class PlainQwen3:
 
     def _logits(self, tokens: Sequence[int], seen: _Seen, kept: int) -> np.ndarray:
         """Return what follows the last `kept` of these tokens, [kept, vocabulary]; they are then seen."""
+        # A long prompt is read piece by piece: what all of it at once would take grows with its square.
+        while len(tokens) - BLOCK >= kept:
+            self._read(tokens[:BLOCK], seen, 1)
+            tokens = tokens[BLOCK:]
+        return self._read(tokens, seen, kept) @ self.embeddings.T
+
+    def _read(self, tokens: Sequence[int], seen: _Seen, kept: int) -> np.ndarray:
+        """Return the states of the last `kept` of these tokens, [kept, hidden]."""
         states = self.embeddings[list(tokens)]
         turns = self._turns(seen.length, len(tokens))
         for number, layer in enumerate(self.layers):
@@ -175,7 +185,7 @@ class PlainQwen3:
             gate, up = np.split(self._normed(states, layer.after) @ layer.gates, 2, axis=-1)
             states = states + (gate / (1 + np.exp(-gate)) * up) @ layer.down
         seen.length += len(tokens)
-        return self._normed(states, self.norm) @ self.embeddings.T
+        return self._normed(states, self.norm)
 
     def _attended(
         self,
