@@ -22,7 +22,9 @@ SCHEMAS = schemas(CATALOG)
 
 @pytest.fixture(scope="module")
 def both():
-    model, tokenizer = load_plain("assets:policy")
+    found = load_plain("assets:policy")
+    assert found is not None, "the shipped policy is very small"
+    model, tokenizer = found
     return LocalModel(model, tokenizer, decode=model.decode), LocalModel.load("assets:policy")
 
 
