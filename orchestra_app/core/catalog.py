@@ -1,6 +1,7 @@
 """What may be called and at which price: the models, tools, search sources and policies of one catalogue."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -167,6 +168,14 @@ class Catalog(Value):
         if twice:
             raise ValueError(f"tools uses the alias {twice[0]!r} twice; each alias names one choice")
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Catalog":
+        """Return a copy that works out anew what follows from its fields, such as its hash."""
+        copied = super().model_copy(update=update, deep=deep)
+        known = vars(copied)
+        for name in known.keys() - type(self).model_fields.keys():
+            del known[name]
+        return copied
 
     @cached_property
     def hash(self) -> str:

@@ -13,6 +13,7 @@ from orchestra_app.sandbox.inside import limits
 from orchestra_app.sandbox.process import Process
 from orchestra_app.sandbox.stream import Stream
 
+CLOSED = "The sandbox is closed."
 _SENTENCES = {
     limits.TOO_MUCH_DISK: f"Killed: more than {limits.FOLDER >> 20} MB or {limits.FILES} files were written.",
     limits.NOT_STARTED: "The sandbox could not start a process for the code.",
@@ -54,9 +55,11 @@ class Landlocked:
             try:
                 return await _Asking(code, seconds).finish(process)
             except (_Gone, OSError):
+                if self._closed:
+                    break
                 complaint = process.complaint()
                 self._forget(process)
-        raise ToolError(f"The sandbox does not start: {complaint}.")
+        raise ToolError(f"The sandbox does not start: {complaint}." if not self._closed else CLOSED)
 
     async def aclose(self) -> None:
         """End the zygote and every run."""
@@ -67,7 +70,7 @@ class Landlocked:
 
     def _alive(self) -> Process:
         if self._closed:
-            raise ToolError("The sandbox is closed.")
+            raise ToolError(CLOSED)
         if self._process and not self._process.alive:
             self._forget(self._process)
         if self._process is None:

@@ -138,3 +138,11 @@ def test_every_key_that_a_person_may_set_is_explained_at_the_top(name):
 
 def _choices(name: str) -> list[Choice]:
     return [choice for tool in load_catalog(name).tools.values() for choice in tool.choices.values()]
+
+
+def test_a_changed_copy_of_a_catalogue_has_a_hash_of_its_own():
+    catalog = load_catalog("rehearsal")
+    known = catalog.hash, catalog.sliders, catalog.dearest_input
+    copied = catalog.model_copy(update={"models": {}, "tools": {}})
+    assert copied.hash != known[0] and copied.sliders != known[1] and copied.dearest_input == 0
+    assert catalog.model_copy().hash == known[0]

@@ -28,9 +28,9 @@ def test_a_small_sweep_prints_every_setting_with_what_its_figures_rest_on(orches
         assert text in " ".join(ended.out.split())
     with out.open(newline="") as file:
         rows = {row["setting"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {*ALWAYS, "oracle"}
+    assert set(rows) == {*ALWAYS, "small", "oracle"}
     assert rows["cheapest"]["n"] == "12" and "paired bootstrap" in rows["oracle"]["provenance"]
-    assert "72 runs left of 72" in ended.err and "no real money" in ended.err
+    assert "84 runs left of 84" in ended.err and "no real money" in ended.err
 
 
 def test_json_is_the_whole_report_and_nothing_else(orchestra):
@@ -49,7 +49,7 @@ def test_a_finished_sweep_is_shown_again_without_running_anything(orchestra):
     sweep = ID.search(ended.err)
     assert sweep
     again = orchestra("frontier", "--resume", sweep[1])
-    assert again.code == 0 and "0 runs left of 72" in again.err and again.out == ended.out
+    assert again.code == 0 and "0 runs left of 84" in again.err and again.out == ended.out
 
 
 def test_a_capped_sweep_says_how_to_go_on_and_goes_on(orchestra):
@@ -74,13 +74,13 @@ def test_a_file_of_ones_own_is_asked_and_its_broken_rows_are_named(orchestra, tm
 def test_saved_traces_are_a_question_set_and_labelled_ones_a_frontier(orchestra):
     ids = [orchestra("ask", f"What is {n} * 7?", "--json").json["id"] for n in range(3)]
     ended = orchestra("frontier", "--set", "traces", "--json")
-    assert "18 runs left of 18" in ended.err and not ended.json["judged"]
+    assert "21 runs left of 21" in ended.err and not ended.json["judged"]
     for each in ids:
         orchestra("label", each, "--correct")
     found = orchestra("frontier", "--json").json
     assert found["title"] == "labelled traces so far"
     (line,) = found["settings"]
-    assert line["setting"] == "rules" and line["n"] == 3 and "Too few" in line["reason"]
+    assert line["setting"] == "small" and line["n"] == 3 and "Too few" in line["reason"]
 
 
 TYPED = [
