@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SLOW = 60_000
 QUESTIONS = 40
-SETTINGS = ("best-expert", "best-pipeline", "cheapest", "do-nothing", "random", "rules")
+SETTINGS = ("best-expert", "best-pipeline", "cheapest", "do-nothing", "random", "rules", "small")
 
 
 def test_a_sweep_is_read_down_to_its_traces_and_found_the_same_after_a_wipe(
@@ -158,7 +158,7 @@ def vote_blind(page: Page) -> None:
     duel.locator("h2").click()
     page.keyboard.press("a")
     expect(duel.locator(".told a")).to_have_count(2)
-    expect(duel).to_contain_text("rules · Frugal")
+    expect(duel).to_contain_text("small · Frugal")
     expect(page.locator("#blind-table tbody tr")).to_have_count(1)
     page.keyboard.press("u")
     expect(page.locator("#blind-table")).to_contain_text("No votes yet")
