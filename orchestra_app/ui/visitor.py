@@ -23,6 +23,8 @@ class Visitor:
     admin: bool
     language: str
     """`en` or `zh`."""
+    page: str = ""
+    """The open page that they ask from."""
 
     @property
     def sees(self) -> str | None:
@@ -47,13 +49,14 @@ class Door:
             str(key).lower(): str(value) for key, value in dict(getattr(request, "headers", {})).items()
         }
         tongue = language(headers.get("accept-language", ""))
+        page = str(getattr(request, "session_hash", None) or "")
         if self.local and _at_home(request, headers):
-            return Visitor(LOCAL, True, tongue)
+            return Visitor(LOCAL, True, tongue, page)
         if name := signed_in(request):
-            return Visitor(f"hf:{name}", name in self.admins, tongue)
+            return Visitor(f"hf:{name}", name in self.admins, tongue, page)
         secret = token if isinstance(token, str) and _TOKEN.fullmatch(token) else new_token()
         # The owner stands in traces and exports, so it must not tell the secret.
-        return Visitor(f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}", False, tongue)
+        return Visitor(f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}", False, tongue, page)
 
 
 def new_token() -> str:

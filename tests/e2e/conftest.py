@@ -23,6 +23,10 @@ FLAGS = (
 )
 # On a busy machine a page takes its time; where all is well nobody waits for it.
 expect.set_options(timeout=30_000)
+LEAVING = "the page is being left"
+TOLD = f"addEventListener('beforeunload', () => console.debug({LEAVING!r}))"
+CUT_OFF = ("AbortError: signal is aborted without reason", "Unexpected error Connection errored out.")
+"""What Gradio's client logs when a page is left before everything that it asked for has come."""
 OWN = ("http://127.0.0.1", "http://localhost", "data:", "blob:", "about:")
 
 Watch = Callable[[Page], Page]
@@ -44,9 +48,12 @@ def base_url() -> None:
 def watch() -> Iterator[Watch]:
     """Take a page under watch: at the end of the test none has logged an error or asked a foreign host."""
     wrong: list[str] = []
+    left: set[Page | None] = set()
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.text == LEAVING:
+            left.add(message.page)
+        if message.type == "error" and not (message.page in left and message.text.startswith(CUT_OFF)):
             wrong.append(f"console: {message.text}")
 
     def on_error(error: Error) -> None:
@@ -57,6 +64,8 @@ def watch() -> Iterator[Watch]:
             wrong.append(f"foreign request: {request.url}")
 
     def watched(page: Page) -> Page:
+        page.add_init_script(TOLD)
+        page.on("domcontentloaded", lambda page: left.discard(page))
         page.on("console", on_console)
         page.on("pageerror", on_error)
         page.on("request", on_request)

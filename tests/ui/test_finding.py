@@ -1,5 +1,6 @@
 """The list of traces: whose it shows, what its marks lead to, and what an empty one offers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -59,6 +60,15 @@ async def test_visitors_see_their_own_and_an_admin_sees_everybodys(desk: Desk, k
     assert 'class="empty"' in (await shown(desk, kept, ANN, **forged, owner=BOB.owner))[0]
     assert 'data-id="b"' in (await shown(desk, kept, ADMIN, sort="cheapest"))[0]
     assert 'data-id="b"' not in (await shown(desk, kept, ADMIN, who=ANN.owner))[0]
+
+
+async def test_an_answer_that_a_page_has_asked_past_changes_nothing(desk: Desk, kept: TracesPage):
+    here, there = (Visitor(ANN.owner, False, "en", page) for page in ("one", "two"))
+    asked = (listed(desk, kept, here, {"text": text}) for text in ("", "nothing"))
+    old, new, other = await asyncio.gather(*asked, listed(desk, kept, there, {}))
+    assert list(old) == [kept.problem]
+    assert 'class="empty"' in "".join(new[kept.rows]["parts"])
+    assert kept.rows in other
 
 
 async def test_an_admin_looks_at_everybodys_traces_but_has_only_their_own(desk: Desk):

@@ -1,7 +1,7 @@
 """The Traces page: kept traces, found by filters and opened in the same view as a live run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import gradio as gr
@@ -9,6 +9,7 @@ import gradio as gr
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.storage.queries import Facets, Filter, Sort
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.links import clean, link, unread, wanted
 from orchestra_app.ui.listing import listing
 from orchestra_app.ui.markup import tag
@@ -47,6 +48,8 @@ class TracesPage:
     address: gr.HTML
     """Shows nothing; its value has the `link` at which the page shows what it shows now."""
     browser: gr.BrowserState
+    turning: Watching = field(default_factory=Watching)
+    """Which list each open page asked for last."""
 
     @property
     def inputs(self) -> list[Any]:
@@ -130,7 +133,11 @@ def traces_page(browser: gr.BrowserState) -> TracesPage:
 
 
 async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: Mapping[str, Any]) -> dict[Any, Any]:
-    """Return one page of the list for filters, `sort` and `number` as a form or a link has them."""
+    """Return one page of the list for filters, `sort` and `number` as a form or a link has them.
+
+    Changes nothing where the visitor's page has asked for another list meanwhile.
+    """
+    last = page.turning.begin(visitor.page)
     texts, store, fields = TEXTS[visitor.language], desk.workspace.store, clean(values)
     filter_ = wanted(fields, visitor)
     number = int(fields.pop("number", "1"))
@@ -141,6 +148,8 @@ async def listed(desk: Desk, page: TracesPage, visitor: Visitor, values: Mapping
         found = await store.list(filter_, page=number, size=PAGE, sort=sort)
     except OrchestraError as error:
         return {page.problem: parts("error", tag("p", str(error), class_="problem", role="alert"))}
+    if not last():
+        return {page.problem: gr.skip()}
     first = (number - 1) * PAGE + 1
     said = texts["list_page"].format(first=first, last=first + len(found) - 1, count=count) if found else ""
     filtered = filter_ != Filter(owner=visitor.sees)

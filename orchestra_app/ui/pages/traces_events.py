@@ -90,6 +90,10 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             page.problem: parts("told", tag("p", told, class_="quiet", role="status"))
         }
 
+    def leave(request: gr.Request) -> None:
+        watching.forget(str(request.session_hash))
+        page.turning.forget(str(request.session_hash))
+
     inputs, rows = page.inputs, page.outputs
     turn = [page.view.head, page.sure, page.current, page.study.begun]
     view = [
@@ -107,6 +111,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     ]
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
+    blocks.unload(leave)
     back = page.back.click(lambda: listing_shown(page), None, turn, **QUIET)
     back.then(show, inputs, rows, **MANY)
     page.delete.click(lambda: gr.Row(visible=True), None, page.sure, **QUIET)
