@@ -1,7 +1,6 @@
 """Random Qwen3 models of a few thousand weights with a tokenizer of their own and the real chat template."""
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from orchestra_app.backends.local import LocalModel
+from orchestra_app.training.tokenizer import chat_template
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 ADDED = ["<tool_call>", "</tool_call>", "<think>", "</think>"]
@@ -18,14 +18,6 @@ CORPUS = (
     'Problem: what is 6 * 7? Choose an appropriate tool. {"name": "enhance_reasoning", "arguments": {"model"'
     ': "reasoner-1"}} search search-1 search-2 answer answer-1 answer-math-1 Documents: Doc 1: the river',
 )
-
-
-def qwen3_template() -> str:
-    """The chat template of Qwen3, which ships with trl."""
-    spec = find_spec("trl")
-    assert spec is not None and spec.origin is not None
-    path = Path(spec.origin).parent / "chat_templates" / "qwen3.jinja"
-    return path.read_text(encoding="utf-8")
 
 
 def tiny_tokenizer(corpus: Iterable[str] = CORPUS, size: int = 420) -> PreTrainedTokenizerFast:
@@ -48,7 +40,7 @@ def tiny_tokenizer(corpus: Iterable[str] = CORPUS, size: int = 420) -> PreTraine
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left"
     )
-    tokenizer.chat_template = qwen3_template()
+    tokenizer.chat_template = chat_template()
     return tokenizer
 
 
