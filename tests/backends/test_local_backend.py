@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -236,6 +237,26 @@ async def test_a_bug_travels_up_to_everybody_in_the_batch(model):
     done = await asyncio.gather(*asked, return_exceptions=True)
     await backend.close()
     assert all(isinstance(each, ZeroDivisionError) for each in done) and not purse.open
+
+
+async def test_an_error_that_is_kept_holds_nothing_of_its_batch(model):
+    held = []
+
+    class Full(LocalModel):
+        def _decode(self, rows, watch) -> None:
+            cache = torch.zeros(8)
+            held.append(weakref.ref(cache))
+            try:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            except torch.OutOfMemoryError as error:
+                raise BackendError("The memory does not hold it.") from error
+
+    backend = LocalBackend(lambda: Full(model.model, model.tokenizer))
+    with pytest.raises(BackendError, match="The memory") as kept:
+        await backend.complete(asking(), RecordingPurse())
+    assert kept.value.__cause__ is not None
+    assert [each() for each in held] == [None]
+    await backend.close()
 
 
 async def test_a_prompt_beyond_the_catalogues_context_is_a_sentence(backend):

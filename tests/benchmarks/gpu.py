@@ -1,10 +1,12 @@
 """Prints what a policy of Orchestrator-8B's size does on a GPU: decoding, memory and a GRPO step.
 
-Run: python -m tests.benchmarks.gpu [LAYERS]. The weights are random, so a step's replies are held to the calls on
-offer. The limit of decoding is the time in which the memory gives every weight once, as measured by copying.
+Run: python -m tests.benchmarks.gpu [LAYERS]. The weights are random, so a step's replies are held to the
+calls on offer. The limit of decoding is the time in which the memory gives every weight once, as measured by
+copying; `outside` is what the process holds beyond PyTorch's own allocator.
 """
 
 import asyncio
+import gc
 import sys
 import tempfile
 import time
@@ -82,7 +84,10 @@ def memory() -> str:
         return "no GPU"
     most = torch.cuda.max_memory_allocated() / GIGABYTE
     torch.cuda.reset_peak_memory_stats()
-    return f"{torch.cuda.memory_allocated() / GIGABYTE:.1f} GB held, {most:.1f} GB at most"
+    free, whole = torch.cuda.mem_get_info()
+    outside = (whole - free - torch.cuda.memory_reserved()) / GIGABYTE
+    held = torch.cuda.memory_allocated() / GIGABYTE
+    return f"{held:.1f} GB held, {most:.1f} GB at most, {outside:.1f} GB outside"
 
 
 def decoding(
@@ -160,6 +165,7 @@ async def grpo(name: str, base: Path, home: Path, **settings: Any) -> None:
                     shares = ", ".join(f"{part} {getattr(spent, part):.1f}" for part in parts)
                     print(
                         f"GRPO, {name}, step {event.step}: {spent.total:.1f} s ({shares}), "
+                        f"{event.rollouts.count} rollouts, {event.rollouts.failed} without an answer, "
                         f"{event.tally.samples} samples, {event.learned.tokens} tokens; {memory()}",
                         flush=True,
                     )
@@ -195,6 +201,7 @@ def main(layers: int) -> None:
     del model
     print(f"made and saved after {time.perf_counter() - began:.0f} s", flush=True)
     for quantize, share in (("8bit", 0.5), ("4bit", 0.25)):
+        gc.collect()
         if GPU:
             torch.cuda.empty_cache()
         try:
@@ -207,6 +214,7 @@ def main(layers: int) -> None:
         ("an adapter of rank 16", {"rank": 16}),
         ("every weight", {"tokens_at_once": 8_192}),
     ):
+        gc.collect()
         if GPU:
             torch.cuda.empty_cache()
         asyncio.run(grpo(name, base, folder, **settings))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -173,6 +174,11 @@ class LocalBackend:
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._generate, jobs)
         await asyncio.wait([work])
         error = work.exception()
+        cause = error
+        while cause is not None:
+            # Its frames hold the caches of the whole batch, and whoever waits keeps the error.
+            traceback.clear_frames(cause.__traceback__)
+            cause = cause.__cause__
         for index, job in enumerate(jobs):
             if job.reply.done():
                 continue

@@ -1,6 +1,7 @@
 """Loading a model and its tokenizer; everything that goes wrong becomes a sentence."""
 
 import json
+import logging
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -130,6 +131,8 @@ def _quantized(quantize: Literal["8bit", "4bit"]) -> Any:
     from transformers import BitsAndBytesConfig
 
     if quantize == "8bit":
+        # It tells at every layer of every token that it computes in float16.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
