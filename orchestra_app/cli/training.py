@@ -105,15 +105,17 @@ async def run(workspace: Workspace, definition: Definition, folder: Path, *, as_
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DEFINITION).exists():
         (folder / DEFINITION).write_text(to_toml(definition), encoding="utf-8")
-    stop = Stop()
+    stop, steps = Stop(), definition.steps
     with halting(stop):
         async with aclosing(train(workspace, definition, folder, stop=stop)) as events:
             async for event in events:
+                if isinstance(event, Started):
+                    steps = event.steps
                 if as_json:
                     sys.stdout.write(event.model_dump_json() + "\n")
                     sys.stdout.flush()
                 else:
-                    console.print(_told(event, definition.steps), markup=False, soft_wrap=True)
+                    console.print(_told(event, steps), markup=False, soft_wrap=True)
                 if isinstance(event, Finished):
                     return CODES[event.status]
     raise AssertionError("a job ends with its last event")
@@ -121,11 +123,18 @@ async def run(workspace: Workspace, definition: Definition, folder: Path, *, as_
 
 def _told(event: Started | Stepped | Evaluated | Saved | Finished, steps: int) -> str:
     match event:
+        case Started(parameters=0):
+            return f"{event.job}: a small policy from nothing; simulated experts."
         case Started():
             simulated = "simulated experts" if event.simulated else "real experts, real money"
             return f"{event.job}: {event.parameters:,} weights, {event.trained:,} trained; {simulated}."
         case Stepped():
             each, learned = event.rollouts, event.learned
+            if not each.count:
+                return (
+                    f"step {event.step:>5,} of {steps:,}  as the planner {each.accuracy:.2f}  "
+                    f"loss {learned.loss:.3f}  took {event.seconds.total:.1f} s"
+                )
             return (
                 f"step {event.step:>4} of {steps}  reward {each.reward:.3f}  right {each.accuracy:.2f}  "
                 f"${each.cost:.4f}  {each.seconds:.0f} s  clipped {learned.clipped:.2f}  "

@@ -69,7 +69,7 @@ def wisher(definition: Definition, catalog: Catalog) -> Callable[[Question], Pre
 def _wish(definition: Definition, catalog: Catalog, random: Random) -> Preference:
     if definition.sliders == "fixed":
         return definition.preference
-    return draw_preference(random, catalog, {"neutral": Preference()})
+    return draw_preference(random, catalog, [(Preference(), 1)])
 
 
 def _asked(definition: Definition, question: Question, catalog: Catalog, step: int, number: int) -> Asked:

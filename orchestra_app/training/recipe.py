@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 NAME = "small-policy"
-STEPS = 1_000
+STEPS = 2_048
 MADE = (
     "A Qwen3 architecture with random weights, taught on visited states by a planner that knows the table of "
     "the rehearsal's simulated experts, with sliders, exclusions and budgets drawn at random; the tokenizer "
@@ -48,7 +48,7 @@ async def rehearsal(
     folder: Path,
     *,
     seed: int = 0,
-    threads: int = 2,
+    threads: int = 1,
     minutes: float | None = None,
     steps: int = STEPS,
 ) -> AsyncGenerator[Progress]:

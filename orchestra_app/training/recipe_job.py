@@ -20,7 +20,7 @@ from orchestra_app.training.progress import (
     Tally,
 )
 
-TOLD_EVERY = 10
+TOLD_EVERY = 64
 """Steps of the recipe that one event stands for."""
 
 Told = Started | Stepped | Saved | Finished

@@ -24,8 +24,8 @@ from orchestra_app.training.tokenizer import make_tokenizer
 
 HELD_BACK = 600
 """Train questions that the small policy never sees, for choosing settings by."""
-WISHES = ("balanced", "best", "frugal", "quick")
-"""Presets that it meets, the commonest first."""
+WISHES = {"balanced": 4.0, "best": 3.0, "frugal": 1.0, "quick": 1.0}
+"""Presets that it meets, and how often: under `best` nearly equal calls have to be told apart."""
 AHEAD = 4 * 2**20
 """Bytes of rows that wait to be learned from, more or less."""
 SIZE = struct.Struct("<Q")
@@ -48,7 +48,9 @@ async def pools(order: Order) -> AsyncGenerator[list[Row]]:
     """Yield the pools of an order, made in this process."""
     catalog = load_catalog("rehearsal")
     curriculum = Curriculum(
-        questions("train")[:-HELD_BACK], typed("train"), {name: preset(name, catalog) for name in WISHES}
+        questions("train")[:-HELD_BACK],
+        typed("train"),
+        [(preset(name, catalog), often) for name, often in WISHES.items()],
     )
     async with open_stage(catalog) as stage:
         rehearsals = Rehearsals(stage, Prompts(make_tokenizer(catalog)), curriculum, seed=order.seed)

@@ -17,7 +17,7 @@ from orchestra_app.orchestrator.loop import Options
 from orchestra_app.training.planner import KINDS, Asked, Planner, best_of, view
 from orchestra_app.training.stage import Stage
 from orchestra_app.training.tokenizer import END, call_text, render
-from orchestra_app.training.wishes import draw_budget, draw_preference
+from orchestra_app.training.wishes import Often, draw_budget, draw_preference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -28,7 +28,7 @@ KEPT = 0.35
 """Share of the turns kept where sliders and budget change nothing; the others would be drowned."""
 SAME_WISH = 4
 """Rollouts in a row under the same sliders, which the planner then need not think through anew."""
-SOFTNESS = 0.003
+SOFTNESS = 0.001
 """Right answers by which a call may be worse and still be taught, e times less often: near ties are luck."""
 FAINT = 0.01
 """Shares below this are not taught."""
@@ -181,8 +181,8 @@ class Curriculum:
     asked: Sequence[Asked]
     typed: Sequence[Asked]
     """Questions as people type them."""
-    presets: dict[str, Preference]
-    typed_share: float = 0.15
+    presets: Sequence[Often]
+    typed_share: float = 0.1
 
 
 class Rehearsals:

@@ -1,21 +1,24 @@
 """Sliders and budgets drawn at random: presets often, every slider sometimes."""
 
+from collections.abc import Sequence
 from random import Random
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.orchestrator.instruction import COST_STEPS, SECONDS_STEPS
 
+Often = tuple[Preference, float]
+"""A preset, with how often it is wished beside others."""
 FREE = Budget(cost=None, seconds=None)
 DEAREST, SLOWEST = 0.1, 180
 """Budgets above these never bind in the rehearsal."""
 
 
-def draw_preference(random: Random, catalog: Catalog, presets: dict[str, Preference]) -> Preference:
-    """Return a preset half of the time, the first most often, else sliders and exclusions."""
+def draw_preference(random: Random, catalog: Catalog, presets: Sequence[Often]) -> Preference:
+    """Return a preset half of the time, each as often as its weight says, else sliders and exclusions."""
     if random.random() < 0.5:
-        names = list(presets)
-        return presets[random.choices(names, [4.0, *([1.5] * (len(names) - 1))])[0]]
+        wishes, often = zip(*presets, strict=True)
+        return random.choices(wishes, often)[0]
     weights: dict[str, float] = {}
     for name in random.sample(catalog.sliders, random.choice((1, 1, 1, 2, 2, 3, 5))):
         weights[name] = random.choice((1.0, 0.8, 0.8, 0.2, 0.2, 0.0))

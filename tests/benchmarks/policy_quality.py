@@ -1,7 +1,8 @@
 """What the small policy reaches beside the baselines, paired by question.
 
 Run as `python -m tests.benchmarks.policy_quality [N] [FOLDER ...]`: N questions of every set, and folders of
-policies (each trained from another seed); without any, the shipped one. Every figure is simulated.
+policies (each trained from another seed); without any, the shipped one. Every figure is simulated; those that
+are compared are means over two seeds of the simulated luck, with intervals over questions.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ from orchestra_app.training.stage import Stage, open_stage, roll
 
 AT_ONCE = 96
 FREE = Budget(cost=None, seconds=None)
+COMPARED = ("balanced", "best")
+"""Presets that are compared with the baselines, under two seeds of the simulated luck."""
 REPLICATES = 2_000
 FLIPS = ("gpt-5", "gpt-5-mini", "qwen3-32b", "llama-70b")
 
@@ -46,6 +49,17 @@ class Outcome:
     calls: dict[str, int]
     overshoots: int
     violations: int
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        """Return the means of both over the same questions, asked with other luck."""
+        return Outcome(
+            right=(self.right + other.right) / 2,
+            cost=(self.cost + other.cost) / 2,
+            seconds=(self.seconds + other.seconds) / 2,
+            calls=dict(Counter(self.calls) + Counter(other.calls)),
+            overshoots=self.overshoots + other.overshoots,
+            violations=self.violations + other.violations,
+        )
 
     @property
     def line(self) -> str:
@@ -82,7 +96,12 @@ def outcome(stage: Stage, asked: Sequence[Question], traces: Sequence[Trace]) ->
 
 
 async def run(
-    stage: Stage, policy: Policy, asked: Sequence[Question], wish: Preference, budget: Budget
+    stage: Stage,
+    policy: Policy,
+    asked: Sequence[Question],
+    wish: Preference,
+    budget: Budget = FREE,
+    seed: int = 0,
 ) -> Outcome:
     """Ask every question once and return what came of it."""
     gate, orchestrator = asyncio.Semaphore(AT_ONCE), stage.orchestrator(policy)
@@ -90,10 +109,15 @@ async def run(
     async def one(number: int, question: Question) -> Trace:
         task = Task(id=str(number), question=question.text, preference=wish, budget=budget)
         async with gate:
-            return await roll(orchestrator, task, seed=0)
+            return await roll(orchestrator, task, seed=seed)
 
     traces = await asyncio.gather(*(one(number, question) for number, question in enumerate(asked)))
     return outcome(stage, asked, traces)
+
+
+async def twice(stage: Stage, policy: Policy, asked: Sequence[Question], wish: Preference) -> Outcome:
+    """Ask every question under two seeds, without a budget."""
+    return await run(stage, policy, asked, wish) + await run(stage, policy, asked, wish, seed=1)
 
 
 def paired(a: Outcome, b: Outcome) -> str:
@@ -119,7 +143,8 @@ async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]
     policy = stage.policy(name, backend)
     found: dict[str, Outcome] = {}
     for wish in ("balanced", "best", "frugal", "quick"):
-        found[wish] = await run(stage, policy, asked, preset(wish, stage.catalog), FREE)
+        asking = twice if wish in COMPARED else run
+        found[wish] = await asking(stage, policy, asked, preset(wish, stage.catalog))
         print(f"{name:10} {wish:22} {found[wish].line}", flush=True)
     for budget in (Budget(), Budget(cost=0.01, seconds=120), Budget(cost=0.003, seconds=60)):
         name_of = f"balanced, ${budget.cost}, {budget.seconds:g} s"
@@ -129,7 +154,7 @@ async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]
     for model in FLIPS:
         for side, slider in (("preferred", 0.9), ("avoided", 0.1)):
             wish = Preference(weights={model: slider})
-            flipped = (await run(stage, policy, asked[:600], wish, FREE)).calls
+            flipped = (await run(stage, policy, asked[:300], wish)).calls
             print(
                 f"{name:10} {model} {side}: {share(flipped, model)} of the calls; "
                 f"{share(neutral, model)} neutral"
@@ -187,19 +212,18 @@ async def main(count: int, folders: Sequence[Path]) -> None:
             others: dict[str, Outcome] = {}
             if split == "heldout":
                 for name in BASELINES:
-                    others[name] = await run(stage, baseline(stage, name), asked, Preference(), FREE)
+                    others[name] = await twice(stage, baseline(stage, name), asked, Preference())
                     print(f"{name:33} {others[name].line}", flush=True)
-                others["search + best expert"] = await run(
+                others["search + best expert"] = await twice(
                     stage,
                     baseline(stage, "best-pipeline"),
                     asked,
                     Preference(excluded=("enhance_reasoning",)),
-                    FREE,
                 )
                 print(f"{'search + best expert':33} {others['search + best expert'].line}", flush=True)
             for folder in folders:
                 found = await small(stage, folder.name, folder, asked)
-                for wish in ("balanced", "best") if others else ():
+                for wish in COMPARED if others else ():
                     for name, other in others.items():
                         print(f"  {folder.name}, {wish} against {name}: {paired(found[wish], other)}")
                 totals = {
