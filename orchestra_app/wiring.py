@@ -23,6 +23,7 @@ from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.rehearsal.corpus import corpus
 from orchestra_app.rehearsal.experts import SimulatedExperts
 from orchestra_app.sandbox import Sandbox
+from orchestra_app.scoring.judge import Judge, can_judge
 from orchestra_app.tools import box
 from orchestra_app.tools.base import Toolbox
 from orchestra_app.tools.box import Means, chat_toolbox, open_finders, packed_toolbox
@@ -85,6 +86,23 @@ class Parts:
                 case "local":
                     self._backends[kind] = local_backend(name, model)
         return self._backends[kind]
+
+    async def judge(self, name: str) -> Judge:
+        """Return one of the catalogue's models as a judge; raises ConfigError where it cannot be asked."""
+        known = self.catalog.models
+        if name not in known:
+            raise ConfigError(
+                f"There is no model {name[:80]!r} in the catalogue {self.catalog.name}; "
+                f"choose one of: {', '.join(known)}."
+            )
+        if not can_judge(known[name]):
+            raise ConfigError(
+                f"{name} is simulated or held to calls in the catalogue {self.catalog.name} and cannot "
+                "judge; name a catalogue with real models, such as --catalog live."
+            )
+        if reason := (await self.obstacles()).get(name):
+            raise ConfigError(f"{name} cannot judge now. {reason}")
+        return Judge(name, known[name], self.backend(name), self.catalog)
 
     def local(self, name: str, model: Model) -> Backend:
         """Return the backend of a model in this process that the catalogue does not list."""

@@ -27,6 +27,7 @@ from orchestra_app.orchestrator.route import Route, routes
 from orchestra_app.orchestrator.runs import Run, Runs
 from orchestra_app.rehearsal.questions import find
 from orchestra_app.sandbox import Sandbox, open_sandbox
+from orchestra_app.scoring.judge import Judge
 from orchestra_app.scoring.verdict import exact
 from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.recorder import record
@@ -190,6 +191,10 @@ class Workspace:
         varied = parts.over(catalog, sandbox or self.sandbox)
         toolbox = varied.toolbox(policy.protocol, await parts.obstacles())
         return Orchestrator(catalog, toolbox, policy, self.ledger)
+
+    async def judge(self, name: str, catalog: str | None = None) -> Judge:
+        """Return a model of a catalogue as a judge; raises ConfigError where it cannot be asked."""
+        return await self.parts(catalog).judge(name)
 
     async def routes(
         self, question: str, preference: Preference, catalog: str | None = None

@@ -11,7 +11,7 @@ from orchestra_app.core.errors import BackendError, BudgetError, ConfigError
 from orchestra_app.core.task import Budget
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.orchestrator.ledger import CallPurse, RunPurse
-from orchestra_app.scoring.judge import Judge, can_judge
+from orchestra_app.scoring.judge import Judge
 from orchestra_app.scoring.verdict import gold_of, is_new, judged, verdict
 from orchestra_app.workspace import Workspace
 
@@ -35,7 +35,9 @@ async def judge(
     budget = Budget(cost=options.limit("--budget-cost", budget_cost, "USD", zero=True), seconds=None)
     async with opened() as workspace:
         traces = [await existing(workspace, trace_id) for trace_id in trace_ids]
-        asked = await _judge(workspace, model, catalog) if model else None
+        asked = None
+        if model:
+            asked = await workspace.judge(model, workspace.add_catalog(catalog) if catalog else None)
         purse = workspace.ledger.open(budget, owner="local", simulated=False)
         failures = 0
         for trace in traces:
@@ -50,25 +52,6 @@ async def judge(
         if asked:
             console.print(f"The judge cost ${purse.spent:.6f}.", markup=False)
     return FAILED if failures else 0
-
-
-async def _judge(workspace: Workspace, name: str, catalog: str | None) -> Judge:
-    """Return the judge; raises ConfigError where it cannot be asked."""
-    parts = workspace.parts(workspace.add_catalog(catalog) if catalog else None)
-    known = parts.catalog.models
-    if name not in known:
-        raise ConfigError(
-            f"There is no model {name[:80]!r} in the catalogue {parts.catalog.name}; "
-            f"choose one of: {', '.join(known)}."
-        )
-    if not can_judge(known[name]):
-        raise ConfigError(
-            f"{name} is simulated or held to calls in the catalogue {parts.catalog.name} and cannot judge; "
-            "name a catalogue with real models, such as --catalog live."
-        )
-    if reason := (await parts.obstacles()).get(name):
-        raise ConfigError(f"{name} cannot judge now. {reason}")
-    return Judge(name, known[name], parts.backend(name), parts.catalog)
 
 
 async def _verdict(

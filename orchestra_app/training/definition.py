@@ -97,6 +97,9 @@ class Definition(Value):
 
     tools: Literal["rehearsal", "live", "replay"] = "rehearsal"
     """`rehearsal` refuses real experts, `live` calls them, `replay` takes saved results first, at $0."""
+    judge: str = ""
+    """The model of the catalogue that compares an answer with the gold answer where neither writing nor
+    mathematics decides; it spends within the cap. Empty: such a rollout is left out."""
     cap: Limit = Field(default=None, gt=0)
     """USD that the whole job may spend, or none; real experts need one."""
     group_size: int = Field(default=8, ge=2, le=256)

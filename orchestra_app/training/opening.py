@@ -45,6 +45,8 @@ def question_set(name: str) -> tuple[Question, ...]:
 def refusal(definition: Definition, catalog: Catalog) -> str | None:
     """Return why a job may not start over a catalogue, as a sentence; None where it may."""
     runs = definition.mode == "rollout" or definition.evaluate_every
+    if runs and definition.judge and definition.cap is None:
+        return f"The judge {definition.judge} costs real money: set cap to the USD that the job may spend."
     if not runs or catalog.simulated:
         return None
     if definition.tools == "rehearsal":
@@ -108,5 +110,14 @@ async def players(
         ids = [outcome.id for outcome in await world.store.outcomes(wanted)]
         saved.add((await world.store.traces(ids)).values())
     sandbox = KnownOutputs(world.sandbox) if catalog.simulated else world.sandbox
-    made = Players(world, policy, sandbox, account=account, saved=saved, at_once=definition.rollouts_at_once)
+    judge = await world.judge(definition.judge, catalog.name) if definition.judge else None
+    made = Players(
+        world,
+        policy,
+        sandbox,
+        account=account,
+        saved=saved,
+        judge=judge,
+        at_once=definition.rollouts_at_once,
+    )
     return backend, made

@@ -11,12 +11,14 @@ from typing import Protocol
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import BackendError, BudgetError, TrainingError
 from orchestra_app.core.events import Event, RolloutStarted
-from orchestra_app.core.task import Task
+from orchestra_app.core.task import Budget, Task
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.accounts import Account
+from orchestra_app.orchestrator.ledger import CallPurse, Ledger
 from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.scoring.judge import Judge
 from orchestra_app.scoring.verdict import exact, verdict
 from orchestra_app.storage.store import Store
 from orchestra_app.training.drawing import Asked
@@ -31,8 +33,12 @@ class World(Protocol):
 
     @property
     def sandbox(self) -> Sandbox: ...
+    @property
+    def ledger(self) -> Ledger: ...
 
     def catalog(self, name: str | None = None) -> Catalog: ...
+
+    async def judge(self, name: str, catalog: str | None = None) -> Judge: ...
 
     async def conduct(
         self, policy: Policy, catalog: Catalog, sandbox: Sandbox | None = None
@@ -68,6 +74,8 @@ class Players:
     """The job's cap."""
     saved: Saved | None = None
     """Results that are taken instead of calling a tool."""
+    judge: Judge | None = None
+    """Compares answers with gold answers where nothing else decides."""
     at_once: int = 64
     names: Random = field(default_factory=Random)
     """Gives traces their ids: asking the system for each lets the generating thread in between."""
@@ -142,11 +150,19 @@ class Players:
     async def _judged(self, trace: Trace) -> Trace:
         if any(label.call_id is None for label in trace.labels):
             return trace
-        try:
-            label = exact(trace) or await verdict(trace, self.world.sandbox)
-        except (BackendError, BudgetError):
-            # A judge that fails leaves the trace without a verdict, and the group goes on without it.
-            return trace
+        label = exact(trace)
+        if label is None:
+            unlimited = Budget(cost=None, seconds=None)
+            purse = CallPurse(
+                self.world.ledger.open(unlimited, owner="local", simulated=False, job=self.account)
+            )
+            try:
+                label = await verdict(trace, self.world.sandbox, judge=self.judge, purse=purse)
+            except (BackendError, BudgetError):
+                # A judge that fails leaves the trace without a verdict, and the group goes on without it.
+                return trace
+            finally:
+                purse.close()
         if label is not None:
             trace.labels.append(label)
         return trace
@@ -166,6 +182,11 @@ async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) 
                 trace.apply(event)
     assert trace is not None, "a rollout has at least its first event"
     return trace
+
+
+def judged(trace: Trace) -> float:
+    """Return the USD that judges took for a trace."""
+    return sum(label.charge.cost for label in trace.labels if label.charge is not None)
 
 
 def _refuse_if_nothing_ran(groups: Sequence[Sequence[Trace]]) -> None:
