@@ -17,6 +17,7 @@ from orchestra_app.core.errors import ConfigError, OrchestraError
 from orchestra_app.sandbox import start_early
 from orchestra_app.ui.api import wire_api
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.pages.addresses import wire_addresses
 from orchestra_app.ui.pages.ask import ask_page
 from orchestra_app.ui.pages.ask_events import wire_ask
 from orchestra_app.ui.pages.blind import blind_page
@@ -82,6 +83,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_train(desk, training, tab=train_tab, tabs=tabs, frontier=compared.catalog)
         wire_catalog(desk, shown, tab=catalog_tab)
+        wire_addresses(blocks, tabs)
         wire_api(desk)
     for event in blocks.fns.values():
         # At every step of any event Gradio copies the state of all that ever was to show progress.

@@ -33,6 +33,17 @@
     button.click();
   });
 
+  // The form works once its sliders are drawn: what is pressed before waits for them.
+  const drawn = () => document.querySelector('#mixer input[type=range]');
+  let waits = false;
+  const press = () => drawn() ? requestAnimationFrame(() => { waits = false; document.querySelector('#ask')?.click(); }) : requestAnimationFrame(press);
+  document.addEventListener('click', event => {
+    if (drawn() || !event.target.closest?.('#ask')) return;
+    event.stopImmediatePropagation();
+    if (!waits) press();
+    waits = true;
+  }, true);
+
   // On a phone the settings would stand above the question: they start folded there.
   const fold = () => {
     const head = document.querySelector('#settings > button.label-wrap, #settings button.label-wrap');

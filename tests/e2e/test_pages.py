@@ -80,6 +80,25 @@ def test_a_newcomer_takes_an_example_of_each_kind_and_watches_it_to_its_answer(
     assert page.url.startswith(address + "?run=")
 
 
+def test_what_is_asked_before_the_sliders_are_drawn_waits_for_them(page: Page, address: str):
+    page.goto(address, wait_until="commit")
+    asked(page, typed("arithmetic", 8))
+    page.locator("#ask").click()
+    answered(page)
+
+
+def test_a_link_names_its_tab_and_the_address_follows_the_tabs(page: Page, address: str):
+    page.goto(address + "?tab=frontier")
+    expect(page.locator("#frontier-form")).to_be_visible(timeout=SLOW)
+    page.locator("button[data-tab-id=train][role=tab]").click()
+    page.wait_for_url("**/?tab=train")
+    page.goto("about:blank")
+    page.go_back()
+    expect(page.locator("#train-form")).to_be_visible(timeout=SLOW)
+    page.locator("button[data-tab-id=ask][role=tab]").click()
+    page.wait_for_url(address)
+
+
 def test_control_and_enter_ask_and_the_question_stays(page: Page, address: str):
     opened(page, address)
     question = typed("arithmetic")

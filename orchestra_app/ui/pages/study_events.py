@@ -29,6 +29,8 @@ from orchestra_app.ui.presets import NAMES, preset
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor, token
 
+IDLE = "() => new Promise(done => (window.requestIdleCallback || setTimeout)(() => done([])))"
+"""Lets the browser show the trace before its studies are asked for."""
 Opening = Callable[..., AsyncGenerator[dict[Any, Any]]]
 """Opens a trace on the page: takes the request, its id and the values of `inputs`."""
 
@@ -105,7 +107,7 @@ def wire_study(
     shown = [study.plan, study.judged, study.bill]
     once: dict[str, Any] = many | {"trigger_mode": "always_last"}
     gr.on([each.change for each in moved], suppose, [*here, study.weights, *fields], shown, **once)
-    for turned in (page.current.change, *(each.then for each in after)):
+    for turned in (page.current.change, *(each.then(None, js=IDLE, **QUIET).then for each in after)):
         turned(turn_to, here, study.outputs, **many)
     study.begun.change(attach, [study.begun, *inputs], list(outputs), **many)
     study.stop.click(stop, here, None, **QUIET)

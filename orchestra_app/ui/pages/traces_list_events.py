@@ -15,20 +15,14 @@ MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
 ADDRESS = """(shown) => {
   if (!shown?.link) return;
   const before = new URLSearchParams(location.search);
-  const own = before.get('tab') === 'traces' || before.has('trace');
+  const own = before.has('tab') || before.has('trace');
   history.replaceState(own ? history.state : { before: location.search }, '', shown.link);
-  window.tracesShown = true;
 }"""
 """Writes where the page stands into the address, and keeps what another tab had there."""
 TYPED = """(_, ...others) => {
   return [{ typed: !!document.activeElement?.matches('.filters input, .filters textarea') }, ...others];
 }"""
 """Says whether a person has changed a field, not a link that fills it in."""
-LEFT = """() => {
-  // Gradio also tells of the tab that is there at first, before the link was read.
-  if (!window.tracesShown || new URLSearchParams(location.search).get('tab') !== 'traces') return;
-  history.replaceState(null, '', history.state?.before || location.pathname);
-}"""
 
 
 def wire_list(desk: Desk, page: TracesPage, *, tabs: gr.Tabs, tab: gr.Tab) -> None:
@@ -47,9 +41,6 @@ def wire_list(desk: Desk, page: TracesPage, *, tabs: gr.Tabs, tab: gr.Tab) -> No
         None, page.address, None, js=ADDRESS, **QUIET
     )
     tab.select(menus, [page.browser, *form.inputs], form.outputs, **MANY)
-    for other in tabs.children:
-        if isinstance(other, gr.Tab) and other is not tab:
-            other.select(None, None, None, js=LEFT, **QUIET)
     page.address.change(None, page.address, None, js=ADDRESS, **QUIET)
     _wire_pages(desk, page)
     _wire_clicks(desk, page, tabs)

@@ -214,7 +214,9 @@ function clear() {
   for (const selector of ['.bars', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
   Object.assign(span, { now: 0 });
-  scroller.scrollLeft = scrolled = 0;
+  scrolled = 0;
+  // At once it would lay the page out, before what changes with it is written.
+  requestAnimationFrame(() => { scroller.scrollLeft = scrolled; });
   leave();
   [full, heard] = [null, []];
   [shot, marks, shown, laid, chosen, described, follows] = [null, [], 0, -1, '', '', true];

@@ -1,0 +1,39 @@
+"""Which tab the address of the page names: a link opens it, and turning to it writes it there."""
+
+from typing import Any
+
+import gradio as gr
+
+from orchestra_app.ui.pages.ask import QUIET
+
+ARRIVED = """() => {
+  const named = new URLSearchParams(location.search).get('tab');
+  // Gradio also tells of the tab that is there at first, before the link was read.
+  requestAnimationFrame(() => {
+    window.arrived = true;
+    if (!named || named === 'traces') return;
+    document.querySelector(`button[role=tab][data-tab-id="${CSS.escape(named)}"]`)?.click();
+  });
+}"""
+"""Opens the tab of a link; the Traces page reads the rest of its own links and opens itself."""
+TURNED = """() => {
+  if (!window.arrived) return;
+  const here = new URLSearchParams(location.search);
+  const before = here.has('tab') || here.has('trace') ? history.state?.before : location.search;
+  history.replaceState({ before }, '', '?tab=TAB');
+}"""
+"""Writes the tab into the address, and keeps what the Ask page had there."""
+BACK = """() => {
+  const here = new URLSearchParams(location.search);
+  if (!window.arrived || !(here.has('tab') || here.has('trace'))) return;
+  history.replaceState(null, '', history.state?.before || location.pathname);
+}"""
+
+
+def wire_addresses(blocks: gr.Blocks, tabs: gr.Tabs) -> None:
+    """Let the address follow the tabs; that of Traces, which names filters too, is the Traces page's own."""
+    blocks.load(None, None, None, js=ARRIVED, **QUIET)
+    for tab in tabs.children:
+        if isinstance(tab, gr.Tab) and tab.id != "traces":
+            js: Any = BACK if tab.id == "ask" else TURNED.replace("TAB", str(tab.id))
+            tab.select(None, None, None, js=js, **QUIET)
