@@ -15,6 +15,8 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # several tests run at once
+    "OMP_NUM_THREADS": "1",
 }
 FOREIGN = re.compile(r"(ORCHESTRA|GRADIO)_|.*(KEY|TOKEN|SECRET|PASSWORD)(_|\d|$)|PG[A-Z]+$", re.IGNORECASE)
 """Variables of the person who runs the tests, which must not change what they find."""

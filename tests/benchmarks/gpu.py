@@ -19,6 +19,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from orchestra_app import Settings, Workspace
 from orchestra_app.backends.local import LocalModel
+from orchestra_app.backends.local.model import Quantize
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.message import ToolCall
 from orchestra_app.training.definition import Definition
@@ -28,7 +29,7 @@ from tests.benchmarks.policy import conversations
 from tests.tiny_qwen3 import tiny_model, tiny_tokenizer
 
 LAYERS = 36
-SMALL = {"hidden_size": 256, "intermediate_size": 512, "vocab_size": 8_192}
+SMALL: Any = {"hidden_size": 256, "intermediate_size": 512, "vocab_size": 8_192}
 """The shape that is taken where there is no GPU, to try the script."""
 SAID = 64
 """Tokens of a reply whose decoding is timed."""
@@ -39,10 +40,10 @@ GPU = torch.cuda.is_available()
 def random_model(layers: int, texts: list[tuple]) -> LocalModel:
     """Return a model of Qwen3-8B's shape with random weights in bfloat16."""
     plain = tiny_model()
-    tokenizer = tiny_tokenizer([plain.render(*each) for each in texts], 8_192)
-    shape: dict[str, Any] = {"hidden_size": 4_096, "intermediate_size": 12_288, "vocab_size": 151_936}
+    tokenizer: Any = tiny_tokenizer([plain.render(*each) for each in texts], 8_192)
+    shape: Any = {"hidden_size": 4_096, "intermediate_size": 12_288, "vocab_size": 151_936} if GPU else SMALL
     config = Qwen3Config(
-        **(shape if GPU else SMALL),
+        **shape,
         num_hidden_layers=layers,
         num_attention_heads=32 if GPU else 4,
         num_key_value_heads=8 if GPU else 2,
@@ -200,7 +201,8 @@ def main(layers: int) -> None:
     model.tokenizer.save_pretrained(base)
     del model
     print(f"made and saved after {time.perf_counter() - began:.0f} s", flush=True)
-    for quantize, share in (("8bit", 0.5), ("4bit", 0.25)):
+    shares: dict[Quantize, float] = {"8bit": 0.5, "4bit": 0.25}
+    for quantize, share in shares.items():
         gc.collect()
         if GPU:
             torch.cuda.empty_cache()
@@ -210,10 +212,8 @@ def main(layers: int) -> None:
             del small
         except OrchestraError as error:
             print(f"{quantize}: {error}", flush=True)
-    for name, settings in (
-        ("an adapter of rank 16", {"rank": 16}),
-        ("every weight", {"tokens_at_once": 8_192}),
-    ):
+    jobs: dict[str, Any] = {"an adapter of rank 16": {"rank": 16}, "every weight": {"tokens_at_once": 8_192}}
+    for name, settings in jobs.items():
         gc.collect()
         if GPU:
             torch.cuda.empty_cache()

@@ -21,8 +21,8 @@ from tests.e2e.concert import events, launched
 from tests.e2e.page_server import served
 
 TURNS = 50
-TIMES = 22
-PAUSE = 500
+TIMES = 17
+PAUSE = 1500
 """Milliseconds between two openings: what a page fills in later is done by then."""
 ROWS = 2
 OPEN = """wanted => new Promise(done => {
