@@ -96,7 +96,7 @@ def _form(catalogs: Choices) -> tuple[list[Any], gr.Dropdown, gr.Button, gr.Butt
 
     def number(name: str, **more: Any) -> gr.Number:
         value = getattr(USUAL, name)
-        options: dict[str, Any] = {"precision": 0, "min_width": 90, "interactive": True} | more
+        options: dict[str, Any] = {"precision": 0, "min_width": 60, "interactive": True} | more
         return gr.Number(value, label=label("train_" + name), elem_id=f"train-{name}", **options)
 
     def choice(name: str, offered: list[Any], **more: Any) -> gr.Radio:
