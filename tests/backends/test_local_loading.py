@@ -9,7 +9,7 @@ from shutil import copytree
 import pytest
 import torch
 
-from orchestra_app.backends.local import LocalModel
+from orchestra_app.backends.local import LocalModel, loading
 from orchestra_app.backends.local.options import local_backend, obstacle_to, options_of
 from orchestra_app.backends.local.places import ASSETS, here, located
 from orchestra_app.backends.reach import obstacle
@@ -97,6 +97,15 @@ def test_a_damaged_folder_is_a_sentence(copied, damage):
 def test_an_option_that_cannot_be_is_a_sentence(saved, options, sentence):
     with pytest.raises(ConfigError, match=sentence):
         LocalModel.load(str(saved), **options)
+
+
+@pytest.mark.parametrize(("device", "cudnn"), [("cpu", True), ("cuda", False)])
+def test_attention_on_a_gpu_keeps_off_plans_for_each_length(saved, monkeypatch, device, cudnn):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(loading, "_loaded", lambda *_: (None, None))
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    loading.load(str(saved), device=device, dtype="auto", quantize=None)
+    assert torch.backends.cuda.cudnn_sdp_enabled() is cudnn
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,23 @@ def load(place: str, *, device: str, dtype: str, quantize: Literal["8bit", "4bit
             f"{quantize} weights need a GPU: leave quantize out of the model's options, or choose a smaller "
             "model for this computer."
         )
+    if where.startswith("cuda"):
+        _steady_attention()
     options: dict[str, Any] = {"dtype": _dtype(dtype, where), "device_map": None}
     if quantize:
         options |= {"quantization_config": _quantized(quantize), "device_map": {"": where}}
     return _loaded(place, found, options, where)
+
+
+def _steady_attention() -> None:
+    """Keep attention off cuDNN, which plans anew for every length of a prompt, reply or batch.
+
+    A plan takes up to a second, and GPU memory that torch does not count. PyTorch prefers cuDNN on Hopper
+    from 2.11 on; with padding its gradients are no numbers there for some lengths (PyTorch issue 196678).
+    """
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _loaded(place: str, found: Path | str, options: dict[str, Any], where: str) -> tuple[Any, Any]:
