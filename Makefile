@@ -13,7 +13,7 @@ test: .venv/installed-for-tests tools
 	$(BIN)/ruff check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/pytest -n 3 --dist loadfile -m "not browser"
-	$(BIN)/pytest -n 3 --dist loadfile -m browser
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \

@@ -80,6 +80,8 @@ def test_a_job_is_launched_stopped_resumed_promoted_and_its_policy_answers(page:
         expect(page.locator("#train-checkpoints")).to_contain_text("default policy")
         page.reload()
         page.wait_for_selector("#prefer-gpt-5-mini", state="attached", timeout=SLOW)
+        expect(page.locator("#train-form")).to_be_visible()
+        page.locator("button[data-tab-id=ask][role=tab]").click()
         question = next(each for each in questions("heldout") if each.kind == "fact")
         page.fill("#question textarea", question.text)
         page.click("#ask")

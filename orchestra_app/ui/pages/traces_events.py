@@ -1,6 +1,6 @@
 """What happens on the Traces page: every listener."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -29,7 +29,18 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
+    turned_back: dict[str, Callable[[], bool]] = {}
+
+    def turn_back(request: gr.Request) -> dict[Any, Any]:
+        session = str(request.session_hash)
+        turned_back[session] = page.turning.begin(session)
+        return listing_shown(page)
+
     async def show(request: gr.Request, stored: Any, place: Any, *sent: Any) -> dict[Any, Any]:
+        last = turned_back.pop(str(request.session_hash), None)
+        if last is not None and not last():
+            # What was asked for since is newer than the fields that were read when the page turned back.
+            return {page.problem: gr.skip()}
         return await listed(desk, page, visitor(request, stored), page.asked(place, sent))
 
     async def open_(request: gr.Request, event: gr.EventData, stored: Any, place: Any) -> dict[Any, Any]:
@@ -86,13 +97,14 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             return {page.problem: said(str(error)), page.sure: gr.Row(visible=False)}
         texts = TEXTS[who.language]
         told = texts["deleted"] if gone else texts["no_trace"].format(id=trace_id)
-        return listing_shown(page) | {
+        return turn_back(request) | {
             page.problem: parts("told", tag("p", told, class_="quiet", role="status"))
         }
 
     def leave(request: gr.Request) -> None:
         watching.forget(str(request.session_hash))
         page.turning.forget(str(request.session_hash))
+        turned_back.pop(str(request.session_hash), None)
 
     inputs, rows = page.inputs, page.outputs
     turn = [page.view.head, page.sure, page.current, page.study.begun]
@@ -112,7 +124,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     blocks.unload(leave)
-    back = page.back.click(lambda: listing_shown(page), None, turn, **QUIET)
+    back = page.back.click(turn_back, None, turn, **QUIET)
     back.then(show, inputs, rows, **MANY)
     page.delete.click(lambda: gr.Row(visible=True), None, page.sure, **QUIET)
     page.keep.click(lambda: gr.Row(visible=False), None, page.sure, **QUIET)
