@@ -98,7 +98,7 @@ class Parts:
         if not can_judge(known[name]):
             raise ConfigError(
                 f"{name} is simulated or held to calls in the catalogue {self.catalog.name} and cannot "
-                "judge; name a catalogue with real models, such as --catalog live."
+                "judge; name a catalogue with real models, such as live."
             )
         if reason := (await self.obstacles()).get(name):
             raise ConfigError(f"{name} cannot judge now. {reason}")

@@ -33,7 +33,7 @@ from orchestra_app.training.progress import (
     Tally,
     read,
 )
-from orchestra_app.training.rollouts import Plan, World, judged
+from orchestra_app.training.rollouts import Plan, World, judge_cost
 from orchestra_app.training.samples import Sample, learnable, samples
 from orchestra_app.training.stored import Stored, stored
 
@@ -106,7 +106,7 @@ class Course:
         spent = sum(max(each.cost, most) if each.status == "interrupted" else each.cost for each in found)
         if self.definition.judge:
             traces = await self.world.store.traces([each.id for each in found])
-            spent += sum(judged(trace) for trace in traces.values())
+            spent += sum(judge_cost(trace) for trace in traces.values())
         return spent
 
     async def go_on(self) -> AsyncGenerator[Told]:
@@ -235,7 +235,7 @@ class Course:
         return found, figures.of_groups(played, definition, taken), tally + left_out
 
     def _book(self, traces: Sequence[Trace]) -> None:
-        cost = sum(trace.cost + judged(trace) for trace in traces)
+        cost = sum(trace.cost + judge_cost(trace) for trace in traces)
         self.dearest = max(self.dearest, cost)
         update = {"spent": self.lineage.spent + cost, "rollouts": self.lineage.rollouts + len(traces)}
         self.lineage = self.lineage.model_copy(update=update)

@@ -184,7 +184,7 @@ async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) 
     return trace
 
 
-def judged(trace: Trace) -> float:
+def judge_cost(trace: Trace) -> float:
     """Return the USD that judges took for a trace."""
     return sum(label.charge.cost for label in trace.labels if label.charge is not None)
 

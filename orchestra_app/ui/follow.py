@@ -17,13 +17,13 @@ from orchestra_app.ui.visitor import Visitor
 
 
 class Watching:
-    """Which run each open page shows, so that one that turns to another hears no more of the first."""
+    """What each open page asked for last, a run or a list, so that it hears no more of what was before."""
 
     def __init__(self) -> None:
         self._shown: dict[str, object] = {}
 
     def begin(self, page: str) -> Callable[[], bool]:
-        """Take note that a page turns to a run; returns what says whether it still shows it."""
+        """Take note that a page turns to something; returns what says whether it is still that."""
         mark = self._shown[page] = object()
         return lambda: self._shown.get(page) is mark
 
