@@ -182,7 +182,10 @@ def is_about_rows(error: Exception) -> bool:
     """Return whether the rows themselves were refused, not the database or its connection."""
     if isinstance(error, ValueError | RecursionError):
         return True
-    return _code(_cause(error)).startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "22", "23", "54"))
+    cause = _cause(error)
+    # What psycopg itself refuses to send has no code.
+    refused = type(cause).__name__ == "DataError"
+    return refused or _code(cause).startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "22", "23", "54"))
 
 
 def _cause(error: Exception) -> BaseException:

@@ -65,12 +65,17 @@ def changing_columns(trace: Trace, finish: RolloutFinished | None) -> dict[str, 
         "cost": trace.cost,
         "seconds": trace.seconds,
         "turns": len(trace.turns),
-        # An index of PostgreSQL takes no more than 2,700 bytes.
-        "tools": ("".join(f"|{name}" for name in sorted(trace.tool_counts)) + "|")[:1_000],
+        "tools": plain(_tools(trace)),
         "simulated": trace.simulated,
         "answer": plain(finish.answer) if finish else None,
         "error": plain(finish.error) if finish else None,
     }
+
+
+def _tools(trace: Trace) -> str:
+    names = "".join(f"|{name}" for name in sorted(trace.tool_counts)) + "|"
+    # An index of PostgreSQL takes no more than 2,700 bytes.
+    return names.encode()[:1_000].decode(errors="ignore")
 
 
 def dump_turn(turn: Turn) -> str:

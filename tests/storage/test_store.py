@@ -10,11 +10,22 @@ from storage_rollouts import START, charge, fold, rollout, rollouts, save
 
 from orchestra_app.core.catalog import Catalog, Choice, Model, ToolSpec
 from orchestra_app.core.errors import StorageError
-from orchestra_app.core.events import CatalogRef, Event
+from orchestra_app.core.events import CatalogRef, Event, ReplyReceived
 from orchestra_app.core.message import Offer
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.storage.queries import Filter, Sort
 from orchestra_app.storage.store import Store
+
+
+@pytest.mark.parametrize("name", ["\x00", "".join(map(chr, range(0x4E00, 0x5200)))], ids=["NUL", "long"])
+async def test_an_odd_name_of_a_tool_loses_no_trace(store: Store, name: str):
+    started, reply, *rest = rollout("odd", turns=1)
+    assert isinstance(reply, ReplyReceived)
+    calls = tuple(call.model_copy(update={"name": name}) for call in reply.reply.calls)
+    odd = reply.model_copy(update={"reply": reply.reply.model_copy(update={"calls": calls})})
+    trace = await save(store, [started, odd, *rest])
+    assert trace.tool_counts == {name: 1}
+    assert await store.get("odd") == trace
 
 
 @given(rollouts())
