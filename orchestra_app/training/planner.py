@@ -6,55 +6,33 @@ and never how a coin will fall, so that what it does can be learned from the pro
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 from orchestra_app.backends.base import State
-from orchestra_app.core.catalog import Catalog, ToolKind
+from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.message import Offer
 from orchestra_app.core.task import NEUTRAL, Preference
 from orchestra_app.orchestrator.instruction import COST_STEPS, SECONDS_STEPS, STRONG, WEAK
 from orchestra_app.rehearsal.corpus import texts
 from orchestra_app.rehearsal.free import arithmetic_program
+from orchestra_app.training.outlook import Move, Outlook, View, Wish
 
 PER_DOLLAR = {"little": 0.63, "neutral": 21.0, "much": 60.0}
 """What a dollar is worth in right answers, by how much the cost slider says."""
 PER_SECOND = {"little": 0.0001, "neutral": 0.0004, "much": 0.006}
 """What a second is worth in right answers, by how much the latency slider says."""
-MOST_COUNTED = 0.012
-"""USD of one call that count at most with the slider in the middle: else no dear expert is ever worth it."""
-PER_REGRET = 0.9
-"""What one whole slider of regret is worth in right answers."""
 LIKED, DISLIKED = 0.8, 0.2
 """Every slider above or below the middle counts as one of these: the instruction does not say how far."""
 
-MOST_CALLS = 2
-"""Searches, and reasonings, that are looked ahead."""
-CRASHED = 0.5
-"""Share of wrong programs that print nothing."""
-FULL_QUERY, POOR_QUERY = 0.97, 0.45
-"""Chances that a query which names everything, or only part of it, finds a document that is missing."""
 PRINTED, AGREED = 0.95, 0.995
 """Beliefs that an output is right: one alone, and one that a second program agrees with."""
-FIXED, PER_DOCUMENT, PER_OUTPUT = 150, 75, 60
-"""Tokens of an expert's prompt."""
-TALKED = 0.5
-"""How far an answer to talk counts."""
-SLACK = 1.2
-"""A call may take this many times its usual seconds and dollars."""
-KEPT_COST, KEPT_SECONDS = 0.0012, 11.0
-"""What the loop keeps for a final answer."""
-
 
 REMEMBERED = 4_096
 """Wishes whose looking ahead is kept."""
-COARSE_COST, COARSE_SECONDS = 0.001, 5.0
-"""USD and seconds to which what is left further ahead is rounded, so that places are met again."""
 KINDS = ("arithmetic", "maths", "fact", "code", "specialist", "twodoc", "sum", "lookup", "talk")
 """What a question can be: the rehearsal's own kinds, and those of questions that people type. A `sum` is
 whatever Python computes as it stands: who wrote it cannot be seen, so it is always computed."""
-COMPUTABLE = ("arithmetic", "maths", "code", "sum")
 
 
 class Asked(Protocol):
@@ -68,47 +46,6 @@ class Asked(Protocol):
     def needs(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What can be seen of a rollout."""
-
-    kind: str
-    missing: int
-    """Documents that are needed and not there."""
-    belief: float
-    """That one of the outputs is the answer; 0 without output."""
-    documents: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """An alias on offer, with what the planner knows of it."""
-
-    alias: str
-    tool: str
-    kind: ToolKind
-    model: str
-    regret: float
-    input_rate: float
-    """USD per token."""
-    output_cost: float
-    """USD of an ordinary reply."""
-    least_cost: float
-    """USD of the shortest reply that is worth the call."""
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is wanted and offered in one turn; equal wishes share their looking ahead."""
-
-    moves: tuple[Move, ...]
-    per_dollar: float
-    per_second: float
-    capped: bool
-    """Whether a call counts `MOST_COUNTED` dollars at most."""
-
-
 class Planner:
     """Knows one catalogue's chances, and remembers what it looked ahead to."""
 
@@ -119,7 +56,7 @@ class Planner:
             for name, model in catalog.models.items()
             for skill, figure in model.skills.items()
         }
-        self._outlooks: dict[object, _Outlook] = {}
+        self._outlooks: dict[object, Outlook] = {}
 
     def best(self, state: State, question: Asked) -> str:
         """Return the alias to call next in a state where something is on offer."""
@@ -136,7 +73,7 @@ class Planner:
             left = _stepped(state.cost_left, COST_STEPS), _stepped(state.seconds_left, SECONDS_STEPS)
         return outlook.worths(view(state, question), left)
 
-    def _outlook(self, state: State, preference: Preference, plainly: bool) -> "_Outlook":
+    def _outlook(self, state: State, preference: Preference, plainly: bool) -> "Outlook":
         levels = _level(preference.cost), _level(preference.latency)
         likings = tuple(
             (offer.name, alias, NEUTRAL if plainly else slider, preference.of(offer.name))
@@ -154,7 +91,7 @@ class Planner:
                 PER_SECOND[levels[1]],
                 capped=levels[0] == "neutral",
             )
-            found = self._outlooks[key] = _Outlook(wish, self._chances)
+            found = self._outlooks[key] = Outlook(wish, self._chances)
         return found
 
 
@@ -239,136 +176,3 @@ def _moves(
                 least_cost=output_rate * choice.min_output,
                 seconds=choice.latency,
             )
-
-
-Means = tuple[float | None, float | None]
-"""USD and seconds left; None: without limit."""
-Place = tuple[View, int, int, Means]
-"""What is seen, the searches and reasonings ahead of here, and what is left."""
-
-
-class _Outlook:
-    """Looks ahead to the final answer under one wish, and remembers what each place is worth."""
-
-    def __init__(self, wish: Wish, chances: dict[tuple[str, str], float]):
-        self._wish, self._chances = wish, chances
-        self._worth: dict[Place, float] = {}
-        self._first: dict[tuple[View, Means], dict[str, float]] = {}
-
-    def worths(self, seen: View, left: Means) -> dict[str, float]:
-        """Return what each alias on offer now is worth."""
-        found = self._first.get((seen, left))
-        if found is None:
-            # What is on offer now was found affordable by the loop itself.
-            place = (seen, 0, 0, left)
-            found = {
-                move.alias: self._value(move, place)
-                # What brings nothing is only called where nothing else is on offer.
-                - (0.0 if self._useful(move, place) else 1.0)
-                for move in self._wish.moves
-            }
-            self._first[seen, left] = found
-        return found
-
-    def _look(self, place: Place) -> float:
-        """Return what a place is worth further ahead."""
-        found = self._worth.get(place)
-        if found is None:
-            found = max(
-                (
-                    self._value(move, place)
-                    for move in self._wish.moves
-                    if move.kind == "answer" or (self._useful(move, place) and self._affordable(move, place))
-                ),
-                default=-1.0,
-            )
-            self._worth[place] = found
-        return found
-
-    def _useful(self, move: Move, place: Place) -> bool:
-        seen, searches, reasons, _ = place
-        if move.kind == "search":
-            return bool(seen.missing) and searches < MOST_CALLS
-        return move.kind == "answer" or (reasons < MOST_CALLS and _computable(seen))
-
-    def _affordable(self, move: Move, place: Place) -> bool:
-        seen, (cost, seconds) = place[0], place[3]
-        prompt = 1_200 + 300 * seen.documents
-        least = move.input_rate * prompt + move.least_cost + KEPT_COST
-        return (cost is None or least <= cost) and (
-            seconds is None or move.seconds * SLACK + KEPT_SECONDS <= seconds
-        )
-
-    def _value(self, move: Move, place: Place) -> float:
-        seen, searches, reasons, (cost, seconds) = place
-        price = self._cost(move, seen)
-        counted = min(price, MOST_COUNTED) if self._wish.capped else price
-        worth = -self._wish.per_dollar * counted - self._wish.per_second * move.seconds
-        worth -= PER_REGRET * move.regret
-        if move.kind == "answer":
-            fits = (cost is None or price * SLACK <= cost) and (
-                seconds is None or move.seconds * SLACK <= seconds
-            )
-            return worth + self._right(move, seen) * (1.0 if fits else 0.3)
-        if not self._useful(move, place):
-            return worth
-        left = _coarse(cost, price, COARSE_COST), _coarse(seconds, move.seconds, COARSE_SECONDS)
-        counts = (searches + (move.kind == "search"), reasons + (move.kind == "reason"))
-        return worth + sum(
-            share * self._look((after, *counts, left)) for share, after in self._outcomes(move, seen)
-        )
-
-    def _cost(self, move: Move, seen: View) -> float:
-        prompt = FIXED + PER_DOCUMENT * seen.documents + (PER_OUTPUT if seen.belief else 0)
-        return move.input_rate * prompt + move.output_cost
-
-    def _chance(self, move: Move, skill: str) -> float:
-        return self._chances.get((move.model, skill), 0.0)
-
-    def _right(self, move: Move, seen: View) -> float:
-        """Return the chance that this answer is right."""
-        match seen.kind:
-            case "specialist":
-                return self._chance(move, "specialist")
-            case "fact":
-                return self._chance(move, "fact" if seen.missing else "fact_document")
-            case "lookup":
-                return 0.0 if seen.missing else self._chance(move, "fact_document")
-            case "talk":
-                # Nobody here can say much: whoever reads well will do.
-                return TALKED * self._chance(move, "fact_document")
-            case "sum":
-                without = self._chance(move, "arithmetic") if seen.belief else 0.0
-                computed = self._chance(move, "computed")
-            case "twodoc":
-                without = self._chance(move, "twodoc" if seen.missing else "twodoc_documents")
-                computed = self._chance(move, "twodoc_computed")
-            case kind:
-                without, computed = self._chance(move, kind), self._chance(move, "computed")
-        return seen.belief * computed + (1 - seen.belief) * without
-
-    def _outcomes(self, move: Move, seen: View) -> list[tuple[float, View]]:
-        if move.kind == "reason":
-            right = self._chance(move, "program")
-            prints = right + (1 - right) * (1 - CRASHED)
-            belief = round(1 - (1 - seen.belief) * (1 - right / prints), 6)
-            return [(prints, View(seen.kind, seen.missing, belief, seen.documents)), (1 - prints, seen)]
-        good = self._chance(move, "query")
-        found = good * FULL_QUERY + (1 - good) * POOR_QUERY
-        more = seen.documents + 4
-        if seen.missing == 1:
-            shares = [(found, 0), (1 - found, 1)]
-        else:
-            both = good * FULL_QUERY + (1 - good) * POOR_QUERY**2
-            one = good * (1 - FULL_QUERY) + (1 - good) * 0.5
-            shares = [(both, 0), (one, 1), (max(0.0, 1 - both - one), 2)]
-        return [(share, View(seen.kind, missing, seen.belief, more)) for share, missing in shares]
-
-
-def _computable(seen: View) -> bool:
-    """Return whether code can compute the answer from what is there."""
-    return seen.kind in COMPUTABLE or (seen.kind == "twodoc" and not seen.missing)
-
-
-def _coarse(left: float | None, taken: float, step: float) -> float | None:
-    return None if left is None else step * round(max(0.0, left - taken) / step)

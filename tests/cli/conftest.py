@@ -1,61 +1,28 @@
-"""Runs `orchestra` in this process, as a shell would see it."""
+"""`orchestra` in this process, and a trace that it has kept."""
 
-import json
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from orchestra_app.cli.app import app
-
-SUM = "What is 6 * 7?"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def complaint(self) -> str:
-        """The sentence on standard error of a command that refused its input."""
-        assert self.code == 2 and self.out == "", self
-        assert "Traceback" not in self.err and self.err.count("\n") == 1 and self.err.strip(), self.err
-        return self.err.strip()
-
-
-Orchestra = Callable[..., Ended]
+from tests.cli.shell import Ended, fresh, invoked
 
 
 @pytest.fixture
-def orchestra() -> Iterator[Orchestra]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def orchestra() -> Callable[..., Ended]:
+    return invoked
 
-    def run(*arguments: str, stdin: str | bytes | None = None) -> Ended:
-        import orchestra_app.__main__  # noqa: F401 - it is what brings the commands together
 
-        result = CliRunner().invoke(app, list(arguments), input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Ended(result.exit_code, result.stdout, result.stderr)
-
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A data folder in which one question was asked, to be copied, and the id of its trace."""
+    folder = tmp_path_factory.mktemp("once") / "home"
+    return folder, fresh(folder)["id"]
 
 
 @pytest.fixture
-def asked(orchestra) -> str:
+def asked(home: Path, once: tuple[Path, str]) -> str:
     """The id of a trace that was asked for and is kept."""
-    return orchestra("ask", SUM, "--json").json["id"]
+    shutil.copytree(once[0], home)
+    return once[1]

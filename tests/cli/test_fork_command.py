@@ -1,17 +1,27 @@
 """`orchestra traces fork` as a user runs it."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-QUESTION = "What is 6 * 7?"
+from tests.cli.shell import SUM, fresh
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Path, dict]:
+    """A data folder with a trace of several turns, and that trace."""
+    folder = tmp_path_factory.mktemp("fork") / "home"
+    trace = fresh(folder, "--policy", "best-pipeline", "--budget-cost", "1", "--budget-seconds", "900")
+    assert len(trace["turns"]) == 3
+    return folder, trace
 
 
 @pytest.fixture
-def parent(orchestra) -> dict:
+def parent(home, made) -> dict:
     """A trace of several turns."""
-    arguments = ("--policy", "best-pipeline", "--budget-cost", "1", "--budget-seconds", "900", "--json")
-    trace = orchestra("ask", QUESTION, *arguments).json
-    assert len(trace["turns"]) == 3
-    return trace
+    shutil.copytree(made[0], home)
+    return made[1]
 
 
 def test_a_fork_runs_on_from_its_turn_and_keeps_every_setting_that_is_not_named(orchestra, parent):
@@ -30,7 +40,7 @@ def test_a_fork_under_another_wish_goes_another_way_and_counts_what_it_took_over
     assert child["turns"][0] == parent["turns"][0] and child["turns"][1] != parent["turns"][1]
     assert child["task"]["preference"]["weights"] == {"gpt-5": 0} and child["policy"] == "cheapest"
     assert child["task"]["budget"] == {"cost": 0.5, "seconds": 900, "turns": 20}
-    assert child["task"]["id"] != parent["task"]["id"] and child["task"]["question"] == QUESTION
+    assert child["task"]["id"] != parent["task"]["id"] and child["task"]["question"] == SUM
     first = parent["turns"][0]
     spent = [charge["cost"] for result in first["results"] for charge in result["charges"]]
     assert child["cost"] > sum(spent) > 0

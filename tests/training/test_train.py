@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,26 @@ def quick(base: Path, **fields) -> Definition:
     return Definition(**{**known, **fields})
 
 
+@pytest.fixture(scope="module")
+def groups(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the tiny policy has made some labelled groups; to be copied."""
+    folder = tmp_path_factory.mktemp("groups")
+
+    async def make() -> None:
+        world = await Workspace.open(Settings(home=folder / "home"))
+        await follow(world, quick(base, steps=2, groups=8, learning_rate=1e-9), folder / "maker")
+        await world.aclose()
+
+    asyncio.run(make())
+    return folder / "home"
+
+
 @pytest.fixture
-async def labelled(world: Workspace, base: Path, tmp_path: Path) -> Workspace:
-    """A world in which the tiny policy has made some labelled groups."""
-    await follow(world, quick(base, steps=2, groups=8, learning_rate=1e-9), tmp_path / "maker")
-    return world
+async def labelled(groups: Path, home: Path) -> AsyncIterator[Workspace]:
+    shutil.copytree(groups, home)
+    opened = await Workspace.open(Settings(home=home))
+    yield opened
+    await opened.aclose()
 
 
 def kill_after(step: int, home: Path, folder: Path) -> None:
@@ -113,14 +129,14 @@ async def test_what_was_collected_is_learned_from_later(world, base, tmp_path):
 
 
 async def test_a_job_that_is_killed_ends_with_the_weights_of_one_that_was_not(labelled, base, tmp_path, home):
-    definition = quick(base, mode="traces", steps=40, checkpoint_every=3, learning_rate=1e-3)
+    definition = quick(base, mode="traces", steps=20, checkpoint_every=2, learning_rate=1e-3)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     killed.mkdir()
     (killed / "job.toml").write_text(to_toml(definition))
-    await asyncio.to_thread(kill_after, 8, home, killed)
+    await asyncio.to_thread(kill_after, 4, home, killed)
     # It may have run on between its line and its end.
     done = [event.step for event in read(killed)[0] if isinstance(event, Saved)][-1]
-    assert 6 <= done < 40
+    assert 2 <= done < 20
     resumed = await follow(labelled, load_definition(killed / "job.toml"), killed)
     assert resumed[0].done == done and resumed[-1].status == "done"
     straight = await follow(labelled, definition, whole)
