@@ -18,7 +18,7 @@ from orchestra_app.rehearsal.corpus import texts
 from orchestra_app.rehearsal.free import arithmetic_program
 from orchestra_app.training.outlook import Move, Outlook, View, Wish
 
-PER_DOLLAR = {"little": 0.63, "neutral": 21.0, "much": 60.0}
+PER_DOLLAR = {"little": 0.54, "neutral": 21.0, "much": 60.0}
 """What a dollar is worth in right answers, by how much the cost slider says."""
 PER_SECOND = {"little": 0.0001, "neutral": 0.0004, "much": 0.006}
 """What a second is worth in right answers, by how much the latency slider says."""

@@ -1,15 +1,16 @@
 """What the small policy reaches beside the baselines, paired by question.
 
-Run as `python -m tests.benchmarks.policy_quality [N] [FOLDER ...]`: N questions of every set, and folders of
-policies (each trained from another seed); without any, the shipped one. Every figure is simulated; those that
-are compared are means over two seeds of the simulated luck, with intervals over questions.
+Run as `python -m tests.benchmarks.policy_quality [-n N] [--luck SEEDS] [FOLDER ...]`: N questions of every
+set, and folders of policies (each trained from another seed); without any, the shipped one. Every figure is
+simulated; those that are compared are means over so many seeds of the simulated luck, two if left out, with
+intervals over questions.
 """
 
+import argparse
 import asyncio
 import contextlib
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from orchestra_app.training.stage import Stage, open_stage, roll
 AT_ONCE = 96
 FREE = Budget(cost=None, seconds=None)
 COMPARED = ("balanced", "best")
-"""Presets that are compared with the baselines, under two seeds of the simulated luck."""
+"""Presets that are compared with the baselines."""
 REPLICATES = 2_000
 FLIPS = ("gpt-5", "gpt-5-mini", "qwen3-32b", "llama-70b")
 
@@ -49,17 +50,6 @@ class Outcome:
     calls: dict[str, int]
     overshoots: int
     violations: int
-
-    def __add__(self, other: "Outcome") -> "Outcome":
-        """Return the means of both over the same questions, asked with other luck."""
-        return Outcome(
-            right=(self.right + other.right) / 2,
-            cost=(self.cost + other.cost) / 2,
-            seconds=(self.seconds + other.seconds) / 2,
-            calls=dict(Counter(self.calls) + Counter(other.calls)),
-            overshoots=self.overshoots + other.overshoots,
-            violations=self.violations + other.violations,
-        )
 
     @property
     def line(self) -> str:
@@ -115,9 +105,19 @@ async def run(
     return outcome(stage, asked, traces)
 
 
-async def twice(stage: Stage, policy: Policy, asked: Sequence[Question], wish: Preference) -> Outcome:
-    """Ask every question under two seeds, without a budget."""
-    return await run(stage, policy, asked, wish) + await run(stage, policy, asked, wish, seed=1)
+async def repeated(
+    stage: Stage, policy: Policy, asked: Sequence[Question], wish: Preference, luck: int
+) -> Outcome:
+    """Ask every question under so many seeds, without a budget; return the means by question."""
+    found = [await run(stage, policy, asked, wish, seed=seed) for seed in range(luck)]
+    return Outcome(
+        right=np.mean([each.right for each in found], axis=0),
+        cost=np.mean([each.cost for each in found], axis=0),
+        seconds=np.mean([each.seconds for each in found], axis=0),
+        calls=dict(sum((Counter(each.calls) for each in found), Counter())),
+        overshoots=sum(each.overshoots for each in found),
+        violations=sum(each.violations for each in found),
+    )
 
 
 def paired(a: Outcome, b: Outcome) -> str:
@@ -137,14 +137,16 @@ def baseline(stage: Stage, name: str) -> Policy:
     return stage.policy(name, BASELINES[name])
 
 
-async def small(stage: Stage, name: str, folder: Path, asked: Sequence[Question]) -> dict[str, Outcome]:
+async def small(
+    stage: Stage, name: str, folder: Path, asked: Sequence[Question], luck: int
+) -> dict[str, Outcome]:
     """Return what one policy reaches under each preset, and with sliders flipped."""
     backend = local_backend(str(folder), Model(backend="local", options={"constrained": True}))
     policy = stage.policy(name, backend)
     found: dict[str, Outcome] = {}
     for wish in ("balanced", "best", "frugal", "quick"):
-        asking = twice if wish in COMPARED else run
-        found[wish] = await asking(stage, policy, asked, preset(wish, stage.catalog))
+        seeds = luck if wish in COMPARED else 1
+        found[wish] = await repeated(stage, policy, asked, preset(wish, stage.catalog), seeds)
         print(f"{name:10} {wish:22} {found[wish].line}", flush=True)
     for budget in (Budget(), Budget(cost=0.01, seconds=120), Budget(cost=0.003, seconds=60)):
         name_of = f"balanced, ${budget.cost}, {budget.seconds:g} s"
@@ -198,7 +200,7 @@ async def type_in(stage: Stage, policy: Policy, split: Split) -> str:
     return "; ".join(said)
 
 
-async def main(count: int, folders: Sequence[Path]) -> None:
+async def main(count: int, folders: Sequence[Path], luck: int) -> None:
     async with open_stage() as stage:
         for split in ("heldout", "reworded"):
             policies = {"rules": baseline(stage, "rules")}
@@ -212,17 +214,18 @@ async def main(count: int, folders: Sequence[Path]) -> None:
             others: dict[str, Outcome] = {}
             if split == "heldout":
                 for name in BASELINES:
-                    others[name] = await twice(stage, baseline(stage, name), asked, Preference())
+                    others[name] = await repeated(stage, baseline(stage, name), asked, Preference(), luck)
                     print(f"{name:33} {others[name].line}", flush=True)
-                others["search + best expert"] = await twice(
+                others["search + best expert"] = await repeated(
                     stage,
                     baseline(stage, "best-pipeline"),
                     asked,
                     Preference(excluded=("enhance_reasoning",)),
+                    luck,
                 )
                 print(f"{'search + best expert':33} {others['search + best expert'].line}", flush=True)
             for folder in folders:
-                found = await small(stage, folder.name, folder, asked)
+                found = await small(stage, folder.name, folder, asked, luck)
                 for wish in COMPARED if others else ():
                     for name, other in others.items():
                         print(f"  {folder.name}, {wish} against {name}: {paired(found[wish], other)}")
@@ -234,5 +237,9 @@ async def main(count: int, folders: Sequence[Path]) -> None:
 
 
 if __name__ == "__main__":
-    given = [Path(each) for each in sys.argv[2:]] or [Path("assets/policy")]
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_400, given))
+    options = argparse.ArgumentParser()
+    options.add_argument("folders", nargs="*", type=Path, default=[Path("assets/policy")])
+    options.add_argument("-n", type=int, default=2_400)
+    options.add_argument("--luck", type=int, default=2)
+    given = options.parse_args()
+    asyncio.run(main(given.n, given.folders, given.luck))
