@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 LOCAL = "local"
 """The owner on one's own machine, the same as the command line's."""
@@ -50,10 +51,11 @@ class Door:
         }
         tongue = language(headers.get("accept-language", ""))
         page = str(getattr(request, "session_hash", None) or "")
-        if self.local and _at_home(request, headers):
-            return Visitor(LOCAL, True, tongue, page)
-        if name := signed_in(request):
-            return Visitor(f"hf:{name}", name in self.admins, tongue, page)
+        if not _from_elsewhere(headers):
+            if self.local and _at_home(request, headers):
+                return Visitor(LOCAL, True, tongue, page)
+            if name := signed_in(request):
+                return Visitor(f"hf:{name}", name in self.admins, tongue, page)
         secret = token if isinstance(token, str) and _TOKEN.fullmatch(token) else new_token()
         # The owner stands in traces and exports, so it must not tell the secret.
         return Visitor(f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}", False, tongue, page)
@@ -86,6 +88,15 @@ def signed_in(request: Any) -> str | None:
     found = session.get("oauth_info", {}) if isinstance(session, Mapping) else {}
     name = found.get("userinfo", {}).get("preferred_username")
     return name if isinstance(name, str) and name else None
+
+
+def _from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Return whether another site's page sent this: with it a browser sends our cookies all the same."""
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    hosts = (headers.get("host"), headers.get("x-forwarded-host"))
+    return origin is not None and urlsplit(origin).netloc not in hosts
 
 
 def _at_home(request: Any, headers: Mapping[str, str]) -> bool:

@@ -54,6 +54,27 @@ def test_only_a_person_at_this_very_machine_is_local(headers: dict[str, str], cl
     assert not found.admin
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "https://app.hf.space"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
+)
+def test_a_page_of_another_site_cannot_act_for_whoever_visits_it(sent: dict[str, str]):
+    # The browser sends the cookie of the login along.
+    space = {"host": "app.hf.space"}
+    boss, here = Door(False, ("boss",)), Door(local=True)
+    assert not boss.visitor(request(space | sent, name="boss"), new_token()).owner.startswith("hf:")
+    assert not here.visitor(request(HERE | sent), new_token()).admin
+    for own in ({}, {"sec-fetch-site": "same-origin"}, {"origin": "https://app.hf.space"}):
+        assert boss.visitor(request(space | own, name="boss"), new_token()).admin
+    behind = {"host": "10.0.0.3:7860", "x-forwarded-host": "app.hf.space", "origin": "https://app.hf.space"}
+    assert boss.visitor(request(behind, name="boss"), new_token()).admin
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:7860", "[::1]:7860", "localhost"])
 def test_whoever_sits_at_this_machine_is_local_and_admin(host: str):
     found = Door(local=True).visitor(request({"host": host}), None)
