@@ -28,7 +28,11 @@ async def export_(
         bool, typer.Option("--consented-only", help="For sharing: only with consent, people as numbers.")
     ] = False,
     mine: Annotated[
-        bool, typer.Option("--mine", help="You consent for what was asked on this machine.")
+        bool,
+        typer.Option(
+            "--mine",
+            help="You consent for all that was asked without a login, here or where it was imported from.",
+        ),
     ] = False,
     text: Annotated[str, typer.Option(help="Part of the question or the answer.")] = "",
     policy: Annotated[str | None, typer.Option(help="Only those that this policy conducted.")] = None,

@@ -44,7 +44,8 @@ class Plan:
     shared: bool = False
     """True where others will read it: only traces with consent, and people under pseudonyms."""
     mine: bool = False
-    """True where whoever exports consents for what was asked on this machine, by its owner `local`."""
+    """True where whoever exports consents for the owner `local`: what was asked on this machine, or on the
+    one where it comes from."""
 
 
 class Rows(Protocol):

@@ -101,7 +101,7 @@ async def _keep_catalogs(store: Store, path: Path, done: Imported) -> None:
             done.problems.append(f"{where}: {_key(error)}")
         except KeyError as error:
             done.problems.append(f"{where}: {error.args[0]}: it is missing.")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             done.problems.append(f"{where}: {error}")
 
 

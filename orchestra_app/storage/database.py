@@ -180,7 +180,7 @@ def explain(error: Exception, place: str) -> StorageError:
 
 def is_about_rows(error: Exception) -> bool:
     """Return whether the rows themselves were refused, not the database or its connection."""
-    if isinstance(error, ValueError | RecursionError):
+    if isinstance(error, ValueError | RecursionError | OverflowError):
         return True
     cause = _cause(error)
     # What psycopg itself refuses to send has no code.

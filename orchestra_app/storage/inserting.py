@@ -30,7 +30,7 @@ def insert(connection: Connection, trace: Trace) -> Inserted:
         # What one trace has must not cost the others that are inserted with it.
         with connection.begin_nested():
             _insert(connection, trace)
-    except (SQLAlchemyError, ValueError, RecursionError) as error:
+    except (SQLAlchemyError, ValueError, RecursionError, OverflowError) as error:
         if not is_about_rows(error):
             raise
         return "refused"
@@ -52,7 +52,7 @@ def _insert(connection: Connection, trace: Trace) -> None:
         schemas |= texts
     if schemas:
         rows = [{"hash": digest, "body": body} for digest, body in schemas.items()]
-        connection.execute(_unless_there(connection, TOOL_SCHEMA), rows)
+        connection.execute(unless_there(connection, TOOL_SCHEMA), rows)
     if turns:
         connection.execute(into(TURN), turns)
     for label in trace.labels:
@@ -70,10 +70,11 @@ def insert_snapshot(connection: Connection, body: str, digest: str) -> bool:
     if hashlib.sha256(body.encode()).hexdigest()[:16] != digest:
         raise ValueError("hash: it is not that of the catalogue.")
     row = {"hash": digest, "name": Catalog.model_validate_json(body).name, "body": body}
-    put = _unless_there(connection, CATALOG).values(**row).returning(CATALOG.c.hash)
+    put = unless_there(connection, CATALOG).values(**row).returning(CATALOG.c.hash)
     return connection.execute(put).first() is not None
 
 
-def _unless_there(connection: Connection, table: Table) -> Any:
+def unless_there(connection: Connection, table: Table) -> Any:
+    """Return an insert into a table with a `hash` that leaves what is there under the same one."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table).on_conflict_do_nothing(index_elements=["hash"])

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import StorageError
@@ -299,10 +299,8 @@ class Store:
 
     def _save_catalog(self, catalog: Catalog) -> None:
         with self._database.write() as connection:
-            known = connection.execute(select(CATALOG.c.hash).where(CATALOG.c.hash == catalog.hash)).first()
-            if known is None:
-                row = {"hash": catalog.hash, "name": catalog.name, "body": catalog.model_dump_json()}
-                connection.execute(insert(CATALOG).values(row))
+            row = {"hash": catalog.hash, "name": catalog.name, "body": catalog.model_dump_json()}
+            connection.execute(inserting.unless_there(connection, CATALOG).values(row))
 
     def _catalog(self, digest: str) -> Catalog | None:
         with self._database.read() as connection:

@@ -170,7 +170,7 @@ class Writer:
             return
         try:
             self._commit(jobs)
-        except (ValueError, RecursionError, *self._database.errors) as error:
+        except (ValueError, RecursionError, OverflowError, *self._database.errors) as error:
             if len(jobs) > 1 and is_about_rows(error):
                 # One bad trace must not take the others of its commit down.
                 for job in jobs:

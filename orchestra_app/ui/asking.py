@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
@@ -101,6 +101,11 @@ async def _begun(
     return await workspace.begin(task, catalog=catalog, policy=policy, options=options, speed=speed)
 
 
+def is_id(value: Any) -> TypeGuard[str]:
+    """Return whether what a page sent can be a trace's id."""
+    return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()
+
+
 async def find(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:
     """Return a visitor's trace, live or kept; raises ConfigError for any other."""
     return await _found(desk, visitor, trace_id, visitor.owner)
@@ -127,7 +132,7 @@ async def siblings(desk: Desk, visitor: Visitor, trace: Trace) -> tuple[list[Tra
 
 
 async def _found(desk: Desk, visitor: Visitor, trace_id: Any, owner: str | None) -> Trace:
-    if isinstance(trace_id, str) and 0 < len(trace_id) <= 64:
+    if is_id(trace_id):
         run = desk.workspace.runs.get(trace_id, owner)
         if run and run.trace and not run.done:
             return run.trace

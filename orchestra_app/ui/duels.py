@@ -23,8 +23,8 @@ from orchestra_app.ui.wish import MAX_SEED, Wish
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 IDLE = "do-nothing"
 """A policy that gives no answer, so that nobody is surprised by it."""
-KEPT = 1_000
-"""Duels that are remembered; older ones can no longer be voted on."""
+KEPT, KEPT_EACH = 1_000, 20
+"""Duels that are remembered, of all visitors and of one; older ones can no longer be voted on."""
 READ = 2_000
 """Latest votes that the table is made of."""
 OWN = ""
@@ -85,10 +85,14 @@ class Duels:
         self._duels: dict[str, Duel] = {}
 
     def add(self, duel: Duel) -> None:
-        """Remember a duel, and forget the oldest beyond `KEPT`."""
+        """Remember a duel; forget the visitor's oldest beyond `KEPT_EACH`, then others, told ones first."""
         self._duels[duel.id] = duel
-        while len(self._duels) > KEPT:
-            del self._duels[next(iter(self._duels))]
+        mine = [each.id for each in self._duels.values() if each.owner == duel.owner]
+        for old in mine[:-KEPT_EACH]:
+            del self._duels[old]
+        if len(self._duels) > KEPT:
+            told = (each.id for each in self._duels.values() if each.revealed)
+            del self._duels[next(told, next(iter(self._duels)))]
 
     def find(self, visitor: Visitor, duel_id: Any) -> Duel:
         """Return a visitor's duel; raises ConfigError for any other."""

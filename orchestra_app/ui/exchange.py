@@ -3,8 +3,10 @@
 import asyncio
 import shutil
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast, get_args
@@ -102,7 +104,7 @@ def _unpack(path: Path, folder: Path, texts: Mapping[str, str]) -> None:
                         if left < 0:
                             raise ConfigError(texts["exchange_large"].format(limit=LARGEST >> 20))
                         out.write(piece)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, LZMAError, OSError, ValueError, RuntimeError, EOFError):
         raise ConfigError(texts["exchange_broken"]) from None
 
 

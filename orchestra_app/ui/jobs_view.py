@@ -94,6 +94,8 @@ def _acts(job: Job, texts: Texts, admin: bool, sure: bool) -> Markup | None:
         names.append(("delete", "train_delete", ""))
     else:
         names = [("stop", "train_stop", ""), ("kill", "train_kill", "bad")]
+        if job.error is not None:
+            names.append(("delete", "train_delete", ""))
     buttons = [_act(name, texts[text], job.id, kind) for name, text, kind in names]
     return tag("div", *buttons, class_="acts")
 

@@ -20,7 +20,7 @@ from orchestra_app.storage.guidelines import (
     write_rules,
 )
 from orchestra_app.storage.queueing import Choices, Progress, Scope
-from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.asking import Desk, is_id
 from orchestra_app.ui.labels import Details, whole
 from orchestra_app.ui.queue import Queue
 from orchestra_app.ui.texts import TEXTS
@@ -153,6 +153,6 @@ def _name(value: Any) -> str | None:
 
 
 async def _admitted(desk: Desk, visitor: Visitor, trace_id: Any) -> None:
-    known = isinstance(trace_id, str) and 0 < len(trace_id) <= 64
-    if not known or not await desk.workspace.store.may_label(await scope_of(desk, visitor), trace_id):
+    scope = await scope_of(desk, visitor)
+    if not is_id(trace_id) or not await desk.workspace.store.may_label(scope, trace_id):
         raise ConfigError(TEXTS[visitor.language]["no_trace"].format(id=str(trace_id)[:64]))

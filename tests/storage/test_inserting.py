@@ -57,7 +57,11 @@ async def test_a_trace_that_is_there_stays_as_it_is(store: Store):
 async def test_one_bad_trace_does_not_take_the_others_down(store: Store):
     bad = one("bad")
     bad.seconds = math.inf
-    assert await store.insert([one("a"), bad, one("b")]) == ("added", "refused", "added")
+    huge = one("huge")
+    dear = huge.turns[0].reply.charges[0].model_copy(update={"cost": 1e308})
+    reply = huge.turns[0].reply.model_copy(update={"charges": (dear, dear)})
+    huge.turns[0] = huge.turns[0].model_copy(update={"reply": reply})
+    assert await store.insert([one("a"), bad, huge, one("b")]) == ("added", "refused", "refused", "added")
     assert await store.ids() == ("a", "b")
     assert await store.get("bad") is None
 

@@ -146,3 +146,27 @@ async def test_what_cannot_be_asked_runs_nothing(desk: Desk, asked: dict[str, An
     with pytest.raises(ConfigError):
         await dueled(desk, Duels(), **asked)
     assert not await desk.workspace.store.count() and not desk.workspace.runs.active()
+
+
+def test_nobody_can_make_others_lose_their_duel():
+    known = Duels()
+
+    def begun(name: str, owner: str) -> Duel:
+        duel = Duel(name, owner, ("a", "b"), (ONE, OTHER))
+        known.add(duel)
+        return duel
+
+    begun("first", ANN.owner)
+    for number in range(duels.KEPT):
+        begun(f"eve-{number}", EVE.owner)
+    assert known.find(ANN, "first") and known.find(EVE, f"eve-{duels.KEPT - 1}")
+    with pytest.raises(ConfigError):
+        known.find(EVE, "eve-0")
+    begun("told", EVE.owner).revealed = True
+    for number in range(duels.KEPT):
+        begun(f"other-{number}", f"visitor:{number}")
+        if number == duels.KEPT - 25:
+            # All are kept up to here but the one whose settings were told already.
+            assert known.find(ANN, "first")
+    with pytest.raises(ConfigError):
+        known.find(EVE, "told")

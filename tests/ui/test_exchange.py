@@ -110,8 +110,11 @@ async def test_visitors_import_and_push_nothing_and_odd_files_are_refused(desk: 
         await exchange.pushed(desk, ADMIN, Wanted({}), "../etc")
     broken, text = tmp_path / "broken.zip", tmp_path / "notes.txt"
     broken.write_bytes(good.read_bytes()[:-40])
+    damaged, body = tmp_path / "damaged.zip", bytearray(good.read_bytes())
+    body[60:200] = bytes(140)
+    damaged.write_bytes(body)
     text.write_text("{}")
-    for odd in (broken, text, tmp_path / "none.zip", tmp_path, None, {"path": "x"}):
+    for odd in (broken, damaged, text, tmp_path / "none.zip", tmp_path, None, {"path": "x"}):
         with pytest.raises(ConfigError):
             await exchange.taken_in(desk, ADMIN, str(odd) if isinstance(odd, Path) else odd)
     with pytest.raises(ConfigError, match="no such format"):

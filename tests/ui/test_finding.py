@@ -74,7 +74,12 @@ async def test_an_answer_that_a_page_has_asked_past_changes_nothing(desk: Desk, 
 async def test_an_admin_looks_at_everybodys_traces_but_has_only_their_own(desk: Desk):
     assert (await look(desk, ADMIN, "a1")).owner == ANN.owner
     assert (await look(desk, ANN, "a1")).owner == ANN.owner
-    for refused in (look(desk, BOB, "a1"), find(desk, ADMIN, "a1"), look(desk, ADMIN, "none")):
+    odds = ("none", "\ud800", "a\0b", "", "x" * 300, None)
+    for refused in (
+        look(desk, BOB, "a1"),
+        find(desk, ADMIN, "a1"),
+        *(look(desk, ADMIN, odd) for odd in odds),
+    ):
         with pytest.raises(ConfigError, match="There is no trace"):
             await refused
     assert await desk.workspace.store.delete("a1", ADMIN.owner) is False

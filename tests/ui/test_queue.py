@@ -118,7 +118,7 @@ async def test_visitors_are_served_their_own_and_what_was_consented_to_without_i
 
 async def test_forged_ids_reach_no_trace_that_somebody_may_not_label(desk: Desk):
     (secret,), queue = await asked(desk, 1), Queue()
-    for wrong in (secret, "", None, 7, "x" * 100, ["a"]):
+    for wrong in (secret, "", None, 7, "x" * 100, ["a"], "\ud800", "a\0b"):
         with pytest.raises(ConfigError, match="There is no trace"):
             await serving.say(desk, queue, EVE, wrong, "correct", PLAIN)
         with pytest.raises(ConfigError, match="There is no trace"):
