@@ -153,8 +153,9 @@ class Course:
                 for row in await self._ended(ended):
                     yield row
         finally:
-            for task in self._running:
-                task.cancel()
+            # What is in flight then stands on the run's own bill; were it cancelled, on the account's alone.
+            for _, switch in self._running.values():
+                switch.set()
             await asyncio.gather(*self._running, return_exceptions=True)
 
     def ending(self) -> tuple[Literal["done", "stopped", "capped"], str]:
