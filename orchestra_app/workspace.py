@@ -240,8 +240,18 @@ class Workspace:
                     self.telemetry.begin(trace)
                 yield event, trace
 
-    async def train(self, definition: Definition, *, owner: str = "local", launcher: str = "process") -> Job:
-        """Launch a training job with all that its launcher takes along; raises OrchestraError."""
+    async def train(
+        self,
+        definition: Definition,
+        *,
+        owner: str = "local",
+        launcher: str = "process",
+        written: Definition | None = None,
+    ) -> Job:
+        """Launch a training job with all that its launcher takes along; raises OrchestraError.
+
+        written: the definition as the launched process reads it, where it names a catalogue's file.
+        """
 
         async def prepare(folder: Path) -> None:
             if launcher == "ray":
@@ -252,7 +262,7 @@ class Workspace:
 
                 await export(self.store, folder / "traces", Plan(wanted=Filter(catalog=definition.catalog)))
 
-        return await self.jobs.launch(definition, owner=owner, launcher=launcher, prepare=prepare)
+        return await self.jobs.launch(written or definition, owner=owner, launcher=launcher, prepare=prepare)
 
     def hand_over(self, definition: Definition, folder: Path) -> "Exported":
         """Write a job for verl into a new folder; raises OrchestraError."""

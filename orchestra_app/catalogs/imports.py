@@ -97,13 +97,21 @@ def _limits(work: _Import, kind: ToolKind, model: str) -> Choice | None:
 def _model(work: _Import, model_id: str, alias: str, row: Row) -> str:
     """Return the name of the model with this id, added to the import with the price in `row`."""
     known = next((name for name, model in work.live.models.items() if (model.id or name) == model_id), None)
-    name = known or re.sub(r"[^a-z0-9._-]+", "-", model_id.rpartition("/")[2].lower())
+    name = known or _short(model_id.rpartition("/")[2])
+    other = work.models.get(name) or work.live.models.get(name)
+    if known is None and other is not None and (other.id or name) != model_id:
+        # Another model has this short name.
+        name = _short(model_id)
     model = work.models.get(name)
     if model is None:
         model = work.live.models[known] if known else _new_model(work, name, model_id)
         model = model.model_copy(update={"price": None})
     work.models[name] = _priced(work, model, alias, row)
     return name
+
+
+def _short(model_id: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", model_id.lower())
 
 
 def _new_model(work: _Import, name: str, model_id: str) -> Model:

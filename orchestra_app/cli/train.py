@@ -52,16 +52,15 @@ async def train(
     kind = {"kind": "recipe", "name": "small-policy"} if recipe else {}
     given = kind | {"mode": mode, "base": base, "catalog": catalog, "steps": steps}
     changed = {name: value for name, value in given.items() if value is not None}
-    definition = training.defined(job, resume, changed)
+    written = training.defined(job, resume, changed)
     async with opened() as workspace:
-        place = resume or folder or training.new_folder(workspace, definition)
-        name = workspace.add_catalog(definition.catalog)
-        definition = definition.model_copy(update={"catalog": name})
+        place = resume or folder or training.new_folder(workspace, written)
+        definition = written.model_copy(update={"catalog": workspace.add_catalog(written.catalog)})
         if export_verl is not None:
             training.hand_over(workspace, definition, export_verl)
             return 0
         if launcher is not None:
-            await training.launch(workspace, definition, launcher)
+            await training.launch(workspace, definition, launcher, written)
             return 0
         if dry_run:
             found = await training.surveyed(workspace, definition)
@@ -70,4 +69,4 @@ async def train(
             else:
                 training.show_survey(definition, found)
             return 2 if found.obstacle else 0
-        return await training.run(workspace, definition, place, as_json=as_json)
+        return await training.run(workspace, definition, place, written, as_json=as_json)

@@ -24,13 +24,18 @@ CODES = {"done": 0, "stopped": INTERRUPTED, "capped": EXHAUSTED, "failed": FAILE
 
 
 def defined(job: Path | None, resume: Path | None, changed: dict[str, Any]) -> Definition:
-    """Return the definition of a file, of the folder of an old job, or the defaults; raises ConfigError."""
+    """Return the definition of a file, of the folder of an old job, or the defaults; raises ConfigError.
+
+    The files that it names are named so that a process elsewhere finds them, too.
+    """
     path = resume / DEFINITION if resume is not None else job
     found = load_definition(path) if path is not None else Definition()
     try:
-        return Definition.model_validate(found.model_dump() | changed)
+        made = Definition.model_validate(found.model_dump() | changed)
     except ValidationError as error:
         raise ConfigError(sentence(error)) from None
+    whole = {name: str(Path(file).expanduser().resolve()) for name, file in made.files.items()}
+    return made.model_copy(update=whole)
 
 
 def new_folder(workspace: Workspace, definition: Definition) -> Path:
@@ -55,9 +60,9 @@ def hand_over(workspace: Workspace, definition: Definition, folder: Path) -> Non
     )
 
 
-async def launch(workspace: Workspace, definition: Definition, launcher: str) -> None:
-    """Hand a job to a launcher and say how to find it again."""
-    job = await workspace.train(definition, launcher=launcher)
+async def launch(workspace: Workspace, definition: Definition, launcher: str, written: Definition) -> None:
+    """Hand a job to a launcher, with its definition as written, and say how to find it again."""
+    job = await workspace.train(definition, launcher=launcher, written=written)
     console.print(f"Launched {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
 
 
@@ -98,13 +103,18 @@ def left_out(tally: Tally) -> list[tuple[str, str]]:
     return lines
 
 
-async def run(workspace: Workspace, definition: Definition, folder: Path, *, as_json: bool) -> int:
-    """Train to the end with the progress on the terminal; return the exit code."""
+async def run(
+    workspace: Workspace, definition: Definition, folder: Path, written: Definition, *, as_json: bool
+) -> int:
+    """Train to the end with the progress on the terminal; return the exit code.
+
+    written: the definition as it is kept for a resume, which names a catalogue's file.
+    """
     from orchestra_app.training.train import train
 
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DEFINITION).exists():
-        (folder / DEFINITION).write_text(to_toml(definition), encoding="utf-8")
+        (folder / DEFINITION).write_text(to_toml(written), encoding="utf-8")
     stop, steps = Stop(), definition.steps
     with halting(stop):
         async with aclosing(train(workspace, definition, folder, stop=stop)) as events:

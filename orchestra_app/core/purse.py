@@ -19,6 +19,8 @@ class Use:
     least: Usage
     """The smallest worst case that still makes sense; output tokens and units may be clipped down to it."""
     simulated: bool = False
+    paid: bool = True
+    """False: nobody is paid for it any more, so only the run's own budget counts it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,24 +78,24 @@ class RunPurse:
         """Return how much of `wanted` USD all caps together leave now."""
         return await self._ready(pico(wanted), 0) / PICO
 
-    async def _ready(self, wanted: int, hold: int) -> int:
+    async def _ready(self, wanted: int, hold: int, *, paid: bool = True) -> int:
         if self.overrun:
             return 0
         ready = wanted if self._cap is None else min(wanted, self._cap - self._spent - self._reserved - hold)
-        for account in self._accounts:
+        for account in self._accounts if paid else ():
             if ready <= 0:
                 return 0
             ready = min(ready, await account.ensure(ready + hold) - hold)
         return max(0, ready)
 
-    def _take(self, amount: int, hold: int) -> bool:
+    def _take(self, amount: int, hold: int, *, paid: bool) -> bool:
         if amount == 0:
             return True
         if self.overrun:
             return False
         if self._cap is not None and self._spent + self._reserved + amount + hold > self._cap:
             return False
-        for index, account in enumerate(self._accounts):
+        for index, account in enumerate(self._accounts if paid else ()):
             if not account.take(amount):
                 for earlier in self._accounts[:index]:
                     earlier.give(amount)
@@ -114,18 +114,18 @@ class RunPurse:
             return use.most, 0
         least, most, held = worst(use.price, use.least), worst(use.price, use.most), pico(hold.cost)
         for _ in range(TRIES):
-            ready = await self._ready(most, held)
+            ready = await self._ready(most, held, paid=use.paid)
             if ready < least:
                 break
             granted = use.most if ready >= most else _clip(use, use.price, ready)
             amount = worst(use.price, granted)
-            if self._take(amount, held):
+            if self._take(amount, held, paid=use.paid):
                 if self.on_reserved:
                     self.on_reserved(self.reserved)
                 return granted, amount
         if self.overrun:
             raise BudgetError(f"{self.overrun} {OVERRUN}")
-        left = await self._ready(least, held) / PICO
+        left = await self._ready(least, held, paid=use.paid) / PICO
         raise BudgetError(
             f"{use.who} could cost ${least / PICO:.6f}, but only ${left:.6f} are left for it.",
             needed=least / PICO,
@@ -136,7 +136,7 @@ class RunPurse:
         """Turn a reservation of `amount` pico-dollars into `spent` ones."""
         self._reserved -= amount
         self._spent += spent
-        for account in self._accounts:
+        for account in self._accounts if use.paid else ():
             account.give(amount - spent)
         # For an unknown price nothing was reserved, so nothing can be exceeded.
         if spent > amount and use.price is not None:

@@ -22,6 +22,8 @@ CARD = "card.json"
 STATE = "resume.pt"
 """What training needs to go on: the optimiser's state and the position."""
 FOLDER = "checkpoints"
+KEPT = "kept"
+"""An empty file in a checkpoint that its job must not delete."""
 
 
 class Lineage(Value):
@@ -185,9 +187,24 @@ def _sync(path: Path) -> None:
         os.close(number)
 
 
+def keep(folder: Path, *, on: bool = True) -> None:
+    """Let a checkpoint outlast those of its job that are removed, or take that back; raises TrainingError."""
+    try:
+        if on:
+            (folder / KEPT).touch()
+        else:
+            (folder / KEPT).unlink(missing_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} cannot be written ({error.strerror}): allow writing there, or free some space."
+        ) from error
+
+
 def remove(folders: Iterable[Path]) -> None:
-    """Delete checkpoints; a half deleted one is seen as no checkpoint."""
+    """Delete checkpoints that are not kept; a half deleted one is seen as no checkpoint."""
     for folder in folders:
+        if (folder / KEPT).exists():
+            continue
         hidden = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
         folder.rename(hidden)
         shutil.rmtree(hidden, ignore_errors=True)

@@ -33,7 +33,7 @@ from orchestra_app.training.progress import (
     Tally,
     read,
 )
-from orchestra_app.training.rollouts import Plan, World, judge_cost
+from orchestra_app.training.rollouts import Plan, World, paid
 from orchestra_app.training.samples import Sample, learnable, samples
 from orchestra_app.training.stored import Stored, stored
 
@@ -99,15 +99,18 @@ class Course:
 
     async def _spent(self) -> float:
         """Return what the job has spent; a killed process may have paid for more than it could book."""
-        if self.catalog.simulated and not self.definition.judge:
+        definition = self.definition
+        if self.catalog.simulated and not definition.judge:
             return self.lineage.spent
-        most = self.definition.budget_cost or 0.0
+        most = definition.budget_cost or 0.0
         found = await self.world.store.outcomes(Wanted(group=f"train-{self.job}/"))
-        spent = sum(max(each.cost, most) if each.status == "interrupted" else each.cost for each in found)
-        if self.definition.judge:
-            traces = await self.world.store.traces([each.id for each in found])
-            spent += sum(judge_cost(trace) for trace in traces.values())
-        return spent
+        costs = {each.id: each.cost for each in found}
+        if definition.judge or definition.tools == "replay":
+            traces = await self.world.store.traces(list(costs))
+            costs |= {name: paid(trace, self.catalog) for name, trace in traces.items()}
+        return sum(
+            max(costs[each.id], most) if each.status == "interrupted" else costs[each.id] for each in found
+        )
 
     async def go_on(self) -> AsyncGenerator[Told]:
         """Yield the events until the last step, the cap, a stop or something that went wrong."""
@@ -235,7 +238,7 @@ class Course:
         return found, figures.of_groups(played, definition, taken), tally + left_out
 
     def _book(self, traces: Sequence[Trace]) -> None:
-        cost = sum(trace.cost + judge_cost(trace) for trace in traces)
+        cost = sum(paid(trace, self.catalog) for trace in traces)
         self.dearest = max(self.dearest, cost)
         update = {"spent": self.lineage.spent + cost, "rollouts": self.lineage.rollouts + len(traces)}
         self.lineage = self.lineage.model_copy(update=update)

@@ -174,6 +174,13 @@ class Definition(Value):
         return self.kind != "collect"
 
     @property
+    def files(self) -> dict[str, str]:
+        """The files that it names: a catalogue's and those of question sets, by setting."""
+        named = {"questions": self.questions, "evaluate_on": self.evaluate_on}
+        found = {name: file for name, file in named.items() if not file.startswith("rehearsal")}
+        return found | ({"catalog": self.catalog} if self.catalog.endswith(".toml") else {})
+
+    @property
     def budget(self) -> Budget:
         """The budget of one rollout."""
         return Budget(cost=self.budget_cost, seconds=self.budget_seconds, turns=self.budget_turns)

@@ -11,6 +11,7 @@ from orchestra_app.core.trace import Trace
 from orchestra_app.storage.outcomes import Outcome, Wanted
 from orchestra_app.storage.store import Store
 from orchestra_app.training.definition import Definition
+from orchestra_app.training.opening import question_set
 from orchestra_app.training.progress import Tally
 from orchestra_app.training.samples import Group, learnable
 
@@ -53,7 +54,9 @@ async def _groups(
         for outcome in await store.outcomes(query):
             if not definition.traces.policies or outcome.policy in definition.traces.policies:
                 wanted[outcome.id] = outcome
-    kept = {name: each for name, each in wanted.items() if each.task.source != definition.evaluate_on}
+    # By what they ask: the same question may come from a file, a sweep or the page.
+    heldout = {question.text for question in question_set(definition.evaluate_on)}
+    kept = {name: each for name, each in wanted.items() if each.task.question not in heldout}
     traces = await _readable(store, list(kept))
     groups: dict[str, list[Trace]] = defaultdict(list)
     # The order in which a database lists them must not decide what is learned first.

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from orchestra_app.backends.local.places import ASSETS
 from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.job import Job, JobStatus
+from orchestra_app.training.definition import load_definition
 from orchestra_app.training.launch import DEFINITION
 from orchestra_app.training.progress import EVENTS
 
@@ -129,6 +130,11 @@ def brief(error: Exception) -> str:
 
 def _pack(folder: Path, parcel: Path) -> None:
     """Lay out what the job needs there: its definition, saved traces if any, and this program."""
+    if files := load_definition(folder / DEFINITION).files:
+        raise TrainingError(
+            f"The Hub's machine cannot read {', '.join(files.values())}: name a catalogue and question sets "
+            "that come with Orchestra, or launch the job on this machine."
+        )
     parcel.mkdir()
     shutil.copyfile(folder / DEFINITION, parcel / DEFINITION)
     if (folder / "traces").is_dir():

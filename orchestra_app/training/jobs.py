@@ -11,7 +11,7 @@ from pathlib import Path
 from orchestra_app.core.errors import OrchestraError, TrainingError
 from orchestra_app.core.job import Checkpoint, Job, JobStatus
 from orchestra_app.storage.store import Store
-from orchestra_app.training.checkpoint import all_of, read_card
+from orchestra_app.training.checkpoint import all_of, keep, read_card
 from orchestra_app.training.definition import Definition, to_toml
 from orchestra_app.training.launch import DEFINITION, Launcher
 from orchestra_app.training.progress import Finished, Progress, read
@@ -102,7 +102,8 @@ class Jobs:
     async def delete(self, job_id: str) -> None:
         """Delete a job that is over with its folder and checkpoints; raises TrainingError where it runs."""
         job = await self.get(job_id)
-        if not job.over:
+        # One whose launcher cannot be asked may be deleted: it would stay for ever.
+        if not job.over and job.error is None:
             raise TrainingError(f"The job {job.name} is running; stop it before you delete it.")
         for checkpoint in await self.store.checkpoints():
             if checkpoint.job == job.id:
@@ -120,6 +121,8 @@ class Jobs:
     async def promote(self, checkpoint_id: str, *, on: bool = True) -> Checkpoint:
         """Make a checkpoint the default policy of its catalogue, or take that back; raises TrainingError."""
         found = await self.checkpoint(checkpoint_id)
+        # Its job may be running, and would delete it with the next one.
+        await asyncio.to_thread(keep, Path(found.path), on=on)
         changed = found.model_copy(update={"promoted_at": datetime.now(UTC) if on else None})
         await self.store.save_checkpoint(changed)
         return changed
@@ -136,7 +139,11 @@ class Jobs:
         """Return a job with its present status, kept in the store with its checkpoints."""
         if job.over:
             return job
-        alive = await self._launcher(job.launcher).status(job)
+        try:
+            alive = await self._launcher(job.launcher).status(job)
+        except TrainingError as error:
+            # What cannot be asked now costs no other job its place in the list.
+            return job.model_copy(update={"error": str(error)})
         events = await self.events(job)
         now = job
         if alive != "running":

@@ -83,9 +83,10 @@ class Replayed:
         if found is None:
             return await self.tool.call(call, state, purse)
         for charge in found.charges:
-            use = Use(charge.who, charge.kind, charge.price, charge.usage, charge.usage, simulated=True)
+            # The run's own budget pays, so that its reward is right; no real money is spent.
+            most, paid = charge.usage, state.catalog.simulated
+            use = Use(charge.who, charge.kind, charge.price, most, most, simulated=True, paid=paid)
             reservation = await purse.reserve(use)
-            # The run's own budget pays, so that its reward is right; no money is spent.
             purse.settle(reservation, charge.usage, reported=charge.reported, simulated=True)
         self.saved.replayed += 1
         return found.model_copy(update={"call_id": call.id})

@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import BackendError, BudgetError, TrainingError
+from orchestra_app.core.errors import BackendError, BudgetError, OrchestraError, TrainingError
 from orchestra_app.core.events import Event, RolloutStarted
 from orchestra_app.core.task import Budget, Task
 from orchestra_app.core.trace import Trace
@@ -90,11 +90,15 @@ class Players:
         """
         gate = asyncio.Semaphore(self.at_once)
         stages = [await self._orchestrator(each.catalog, greedy=greedy) for each in plan.asked]
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                [tasks.create_task(self._one(plan, stage, asked, k, gate)) for k in range(plan.repeats)]
-                for asked, stage in zip(plan.asked, stages, strict=True)
-            ]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    [tasks.create_task(self._one(plan, stage, asked, k, gate)) for k in range(plan.repeats)]
+                    for asked, stage in zip(plan.asked, stages, strict=True)
+                ]
+        except* OrchestraError as wrong:
+            # One sentence is enough: what a database refuses, it refuses every rollout.
+            raise _first(wrong) from wrong
         groups = [[task.result() for task in group] for group in running]
         # Written while the policy learns from them; `kept` waits for it.
         self._keeping = asyncio.create_task(self._keep([trace for group in groups for trace in group]))
@@ -184,9 +188,19 @@ async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) 
     return trace
 
 
-def judge_cost(trace: Trace) -> float:
-    """Return the USD that judges took for a trace."""
-    return sum(label.charge.cost for label in trace.labels if label.charge is not None)
+def _first(group: BaseExceptionGroup[OrchestraError]) -> OrchestraError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, OrchestraError)
+    return found
+
+
+def paid(trace: Trace, catalog: Catalog) -> float:
+    """Return the USD that a rollout and its judge took; what was replayed of a real model took none."""
+    judged = (label.charge for label in trace.labels if label.charge is not None)
+    taken = (charge for charge in trace.charges if catalog.simulated or not charge.simulated)
+    return sum(charge.cost for charge in (*taken, *judged))
 
 
 def _refuse_if_nothing_ran(groups: Sequence[Sequence[Trace]]) -> None:

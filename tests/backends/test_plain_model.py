@@ -30,7 +30,7 @@ def both():
 
 def conversations() -> list[tuple]:
     texts = [question.text for question in questions("heldout")[:8]]
-    texts += ["6乘以7等于多少？ 🎻", "", "a long story 7 " * 300, 'a "quoted" <tool_call> and \\n a tab\t']
+    texts += ["6乘以7等于多少？ 🎻", "", 'a "quoted" <tool_call> and \\n a tab\t', "a long story 7 " * 300]
     return [
         (
             (Message(role="system", content="You are."), Message(role="user", content=f"Problem: {text}")),
@@ -66,7 +66,8 @@ def test_prompts_and_replies_are_spelt_as_by_transformers(both):
 @pytest.mark.parametrize("held", [True, False])
 def test_replies_and_their_log_probabilities_are_those_of_transformers(both, temperature, held):
     plain, whole = both
-    prompts = [plain.prompt_ids(*each) for each in conversations()]
+    # The long one takes most of the time, and reads the same at any temperature.
+    prompts = [plain.prompt_ids(*each) for each in conversations()[: -1 if temperature else None]]
     options = {
         "most": [40] * len(prompts),
         "temperatures": [temperature] * len(prompts),

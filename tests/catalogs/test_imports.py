@@ -202,3 +202,15 @@ def test_a_bundled_catalogue_written_and_read_is_the_same():
     live = load_catalog("live")
     text = toml_text(live.model_dump(mode="json", exclude_none=True, exclude_defaults=True))
     assert parse_catalog(text).hash == live.hash
+
+
+def test_two_models_of_one_short_name_stay_two(tmp_path):
+    rows = [("answer-1", "knows", "$1", "$2", "9s"), ("answer-4", "knows less", "$3", "$4", "9s")]
+    path, mapping = tmp_path / "tools.json", tmp_path / "models.json"
+    path.write_text(json.dumps([function("answer", rows)]))
+    mapping.write_text(json.dumps({"answer-1": "acme/thinker-7b", "answer-4": "other/thinker-7b"}))
+    text, _ = import_tools(path, mapping)
+    models = parse_catalog(text).models
+    ids = {name: model.id for name, model in models.items() if "thinker" in name}
+    assert ids == {"thinker-7b": "acme/thinker-7b", "other-thinker-7b": "other/thinker-7b"}
+    assert [models[name].price.input for name in ids] == [1, 3]

@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -501,3 +501,16 @@ async def test_a_cancelled_reservation_leaves_nothing_set_aside():
     assert run.reserved == 0
     day.close()
     assert memory.taken("day") == 0
+
+
+async def test_what_nobody_is_paid_for_counts_in_the_runs_own_budget_alone():
+    job = Shared("job", 0.001)
+    run = make_run(0.1, job)
+    purse = CallPurse(run)
+    reservation = await purse.reserve(replace(use(), paid=False))
+    charge = purse.settle(reservation, Usage(input_tokens=500, output_tokens=1000), simulated=True)
+    assert charge.cost == run.spent == pytest.approx(0.011) and job.left == 0.001
+    with pytest.raises(BudgetError):
+        await purse.reserve(use())
+    with pytest.raises(BudgetError):
+        await purse.reserve(replace(use(10_000, least=10_000), paid=False))

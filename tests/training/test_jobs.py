@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from orchestra_app.core.errors import TrainingError
-from orchestra_app.core.job import Job
+from orchestra_app.core.job import Job, JobStatus
 from orchestra_app.storage.store import Store
-from orchestra_app.training.checkpoint import all_of
+from orchestra_app.training.checkpoint import all_of, remove
 from orchestra_app.training.definition import Definition, from_toml
 from orchestra_app.training.hub import HubLauncher
 from orchestra_app.training.jobs import Jobs
@@ -104,7 +104,13 @@ async def test_a_killed_job_is_interrupted_and_keeps_what_it_saved(store: Store,
     assert ended.status == "interrupted" and "resume" in str(ended.error)
     (checkpoint,) = await store.checkpoints()
     promoted = await jobs.promote(checkpoint.id)
-    assert promoted.promoted_at and (await jobs.promote(checkpoint.id, on=False)).promoted_at is None
+    # While it is the default, its job deletes it no more.
+    remove([Path(checkpoint.path)])
+    assert (
+        promoted.promoted_at
+        and Path(checkpoint.path).is_dir()
+        and (await jobs.promote(checkpoint.id, on=False)).promoted_at is None
+    )
     await jobs.delete(job.id)
     assert not Path(job.folder).exists() and await store.jobs() == await store.checkpoints() == ()
 
@@ -181,6 +187,38 @@ async def test_a_hub_job_takes_its_folder_along_and_brings_its_events_back(store
     assert await jobs.logs(job, lines=2) == "remote-1 line 0\nremote-1 line 1"
     await jobs.stop(job.id)
     assert (await jobs.get(job.id)).status == "stopped"
+
+
+async def test_a_remote_that_cannot_be_asked_hides_no_other_job_and_can_be_deleted(
+    store: Store, tmp_path: Path
+):
+    class Away(HubLauncher):
+        async def status(self, job: Job) -> JobStatus:
+            raise TrainingError("The Hub cannot be reached.")
+
+    hub = Hub(tmp_path / "hub")
+    jobs = Jobs(
+        store,
+        tmp_path / "jobs",
+        {
+            "hub": Away(lambda token: hub, lambda: "hf_planted"),
+            "process": ProcessLauncher({"PYTHONPATH": str(FAKE.parents[2])}, COMMAND),
+        },
+    )
+    away, here = await jobs.launch(DEFINITION, launcher="hub"), await jobs.launch(DEFINITION)
+    found = {job.id: job for job in await jobs.all()}
+    assert found[away.id].error == "The Hub cannot be reached." and found[away.id].status == "running"
+    assert found[here.id].error is None
+    await jobs.delete(away.id)
+    assert [job.id for job in await jobs.all()] == [here.id]
+
+
+async def test_the_hub_is_given_no_job_whose_files_lie_here(store: Store, tmp_path: Path):
+    hub = Hub(tmp_path / "hub")
+    jobs = Jobs(store, tmp_path / "jobs", {"hub": HubLauncher(lambda token: hub, lambda: "hf_planted")})
+    with pytest.raises(TrainingError, match="cannot read .*mine.toml"):
+        await jobs.launch(Definition(name="mine", catalog=str(tmp_path / "mine.toml")), launcher="hub")
+    assert await store.jobs() == ()
 
 
 async def test_without_a_token_the_hub_is_refused_in_a_sentence(store: Store, tmp_path: Path):

@@ -5,10 +5,12 @@ import pytest
 
 from orchestra_app import Workspace
 from orchestra_app.backends.local import LocalModel
+from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.events import CatalogRef
 from orchestra_app.core.task import Task
 from orchestra_app.core.trace import Label
 from orchestra_app.training.definition import Definition, TraceChoice
+from orchestra_app.training.rollouts import paid
 from orchestra_app.training.samples import learnable, samples
 from tests.training.made_traces import NOW, trace, turn
 
@@ -109,3 +111,13 @@ async def test_samples_that_are_too_long_are_counted(local, world: Workspace):
     groups, _ = learnable({"g": longer}, short, ["h"])
     found, left_out = samples(groups, local, short, {"h": world.catalog()})
     assert found == [] and left_out.too_long == 2
+
+
+def test_what_was_replayed_of_real_models_cost_nothing_and_a_judge_did():
+    real, rehearsal = load_catalog("live"), load_catalog("rehearsal")
+    again, fresh = turn("search", "search-1", cost=0.5), turn("answer", "answer-1", cost=0.02)
+    bought = fresh.results[0].charges[0].model_copy(update={"simulated": False})
+    result = fresh.results[0].model_copy(update={"charges": (bought,)})
+    made = trace("a", True, again, fresh.model_copy(update={"results": (result,)}))
+    made.labels.append(Label(source="judge", correct=True, at=NOW, charge=bought))
+    assert paid(made, real) == pytest.approx(0.04) and paid(made, rehearsal) == pytest.approx(0.54)

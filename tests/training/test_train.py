@@ -1,12 +1,14 @@
 """A training job: it improves, it goes on where it was killed, and it spends nothing that it may not."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from orchestra_app import Settings, Workspace
+from orchestra_app.catalogs.files import FOLDER
 from orchestra_app.core.errors import ConfigError, TrainingError
 from orchestra_app.core.task import Preference
 from orchestra_app.orchestrator.stop import Stop
@@ -30,6 +33,7 @@ from orchestra_app.training.definition import (
 from orchestra_app.training.progress import Evaluated, Finished, Saved, Started, Stepped, read
 from orchestra_app.training.survey import survey
 from orchestra_app.training.train import train
+from tests.cli.shell import invoked
 from tests.training.tiny_policy import follow
 
 HERE = Path(__file__).parent
@@ -236,6 +240,39 @@ async def test_saved_results_are_taken_instead_of_calling_again(labelled, base, 
     events = await follow(labelled, quick(base, tools="replay", steps=1, groups=8), tmp_path / "job")
     (step,) = [event for event in events if isinstance(event, Stepped)]
     assert step.rollouts.replayed > 0
+
+
+def test_a_job_over_a_file_of_ones_own_goes_on_wherever_it_is_resumed(base, tmp_path, monkeypatch):
+    text = (FOLDER / "rehearsal.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text.replace('name = "rehearsal"', 'name = "mine"', 1))
+    (tmp_path / "job.toml").write_text(to_toml(quick(base, groups=2, group_size=2)))
+    monkeypatch.chdir(tmp_path)
+    first = invoked("train", "job.toml", "--catalog", "mine.toml", "--folder", "out", "--steps", "1")
+    assert first.code == 0, first
+    monkeypatch.chdir("/")
+    again = invoked("train", "--resume", str(tmp_path / "out"), "--steps", "2")
+    assert again.code == 0 and "done after step 2" in again.out, again
+
+
+async def test_two_processes_never_run_one_job(labelled, base, tmp_path):
+    job, definition = tmp_path / "job", quick(base, mode="traces", steps=2)
+    async with aclosing(train(labelled, definition, job)) as told:
+        await anext(told)
+        before = read(job)[0]
+        with pytest.raises(TrainingError, match="Another process runs the job"):
+            await follow(labelled, definition, job)
+        assert read(job)[0] == before
+    assert (await follow(labelled, definition, job))[-1].status == "done"
+
+
+async def test_what_is_asked_in_an_evaluation_is_never_learned_from(labelled, base, tmp_path):
+    (trace,) = (await labelled.store.traces((await labelled.store.ids())[:1])).values()
+    heldout = tmp_path / "held.jsonl"
+    heldout.write_text(json.dumps({"question": trace.task.question, "answer": "1"}))
+    every = await survey(labelled, quick(base, mode="traces"))
+    some = await survey(labelled, quick(base, mode="traces", evaluate_on=str(heldout)))
+    assert every.tally.heldout == 0 < some.tally.heldout
+    assert some.tally.traces + some.tally.heldout == every.tally.traces
 
 
 def test_a_definition_is_a_file_and_comes_back_the_same(tmp_path):
