@@ -213,4 +213,4 @@ def test_two_models_of_one_short_name_stay_two(tmp_path):
     models = parse_catalog(text).models
     ids = {name: model.id for name, model in models.items() if "thinker" in name}
     assert ids == {"thinker-7b": "acme/thinker-7b", "other-thinker-7b": "other/thinker-7b"}
-    assert [models[name].price.input for name in ids] == [1, 3]
+    assert [price.input for name in ids if (price := models[name].price)] == [1, 3]
