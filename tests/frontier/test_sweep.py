@@ -26,6 +26,8 @@ from orchestra_app.orchestrator.questions import Question
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.storage.recorder import record
+from tests.cli.fake_catalog import write_catalog
+from tests.fake_openai import FakeOpenAI
 
 
 def rows_of(events):
@@ -107,6 +109,22 @@ async def test_leaving_a_sweep_in_the_middle_leaves_nothing_running(world):
                 break
     assert not await world.store.outcomes(Wanted(statuses=("running",)))
     assert (await follow(world, made))[-1].status == "done"
+
+
+async def test_what_is_in_flight_when_a_sweep_is_cancelled_stands_on_its_bill(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
+    with FakeOpenAI() as fake:
+        fake.script("stalls", {"stall": True})
+        name = world.add_catalog(write_catalog(tmp_path, fake.url, "stalls"))
+        made = define(world, 1, catalog=world.catalog(name).ref, simulated=False, cap=1.0)
+        running = asyncio.create_task(follow(world, made))
+        while not await asyncio.to_thread(fake.log, "stalls"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    cut = await world.store.outcomes(Wanted(statuses=("stopped",)))
+    assert cut and all(each.cost > 0 for each in cut)
 
 
 @pytest.mark.parametrize("cap", [0.15, 0.3])
