@@ -57,22 +57,26 @@ def wire_study(
         # A generator that yields nothing would empty its outputs.
         yield {study.problem: gr.skip()}
         watched = watching.begin(str(request.session_hash))
-        who, run = visitor(request, stored), None
-        if not trace_id:
-            yield hidden(study)
-            return
-        run = desk.workspace.runs.get(trace_id, who.sees)
+        run = desk.workspace.runs.get(trace_id, visitor(request, stored).sees)
         if run and not run.done:
             yield under_way(study)
             async with aclosing(desk.workspace.runs.watch(run)) as changes:
                 async for _ in changes:
                     if not watched():
                         return
+
+    async def settle(request: gr.Request, trace_id: str, stored: Any) -> dict[Any, Any]:
+        # No generator: where a page is busy Gradio may miss that the last but one of its messages changed the
+        # state for which the mixer is drawn.
+        who = visitor(request, stored)
+        run = desk.workspace.runs.get(trace_id, who.sees)
+        if run and not run.done:
+            return {study.problem: gr.skip()}
         try:
-            yield await opened(desk, study, who, trace_id)
+            return await opened(desk, study, who, trace_id) if trace_id else hidden(study)
         except OrchestraError:
             # The page itself tells of a trace that cannot be opened.
-            yield hidden(study)
+            return hidden(study)
 
     async def attach(
         request: gr.Request, begun: Any, stored: Any, *values: Any
@@ -108,7 +112,7 @@ def wire_study(
     once: dict[str, Any] = many | {"trigger_mode": "always_last"}
     gr.on([each.change for each in moved], suppose, [*here, study.weights, *fields], shown, **once)
     for turned in (page.current.change, *(each.then(None, js=IDLE, **QUIET).then for each in after)):
-        turned(turn_to, here, study.outputs, **many)
+        turned(turn_to, here, study.outputs, **many).then(settle, here, study.outputs, **many)
     study.begun.change(attach, [study.begun, *inputs], list(outputs), **many)
     study.stop.click(stop, here, None, **QUIET)
     study.table.input(fill, [*here, study.table], [study.grid, study.bill], **many)
