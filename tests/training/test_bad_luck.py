@@ -13,7 +13,7 @@ import torch
 from orchestra_app import Workspace
 from orchestra_app.backends.base import State
 from orchestra_app.backends.local import LocalModel
-from orchestra_app.core.errors import ToolError, TrainingError
+from orchestra_app.core.errors import StorageError, ToolError, TrainingError
 from orchestra_app.core.message import ToolCall, ToolResult
 from orchestra_app.core.purse import Purse
 from orchestra_app.orchestrator.loop import Orchestrator
@@ -26,6 +26,7 @@ from orchestra_app.training.definition import Definition
 from orchestra_app.training.grpo import Clock, update
 from orchestra_app.training.learner import Learner
 from orchestra_app.training.progress import Finished, Learned, Stepped
+from orchestra_app.training.rollouts import Players
 from orchestra_app.training.samples import Sample
 from tests.training.tiny_policy import follow
 
@@ -150,3 +151,14 @@ async def test_a_damaged_trace_is_counted_and_the_others_are_learned(
     events = await follow(world, quick(base, mode="traces"), tmp_path / "job")
     assert events[0].tally.damaged == 1 and events[0].tally.traces == 2 * 8 * 4 - 1
     assert events[-1].status == "done"
+
+
+async def test_a_database_that_refuses_rollouts_ends_the_job_in_one_sentence(
+    world: Workspace, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def refuse(*_: Any) -> None:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(Players, "_one", refuse)
+    last = (await follow(world, quick(base, steps=1), tmp_path / "job"))[-1]
+    assert isinstance(last, Finished) and (last.status, last.reason) == ("failed", "The disk is full.")
