@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -202,6 +202,11 @@ class Trace(BaseModel):
 
 
 _NOT_KEPT = {"type", "trace_id"}
+
+
+def is_id(value: Any) -> TypeGuard[str]:
+    """Return whether something from elsewhere can be a trace's id: a line of 1 to 200 characters."""
+    return isinstance(value, str) and 0 < len(value) <= 200 and bool(value.strip()) and value.isprintable()
 
 
 def alias_of(call: ToolCall) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.core.trace import Trace
+from orchestra_app.core.trace import Trace, is_id
 from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, WHOLE, described
 from orchestra_app.dataset.rows import read_row
 from orchestra_app.dataset.table import read_table
@@ -136,7 +136,7 @@ def _read(text: str) -> Trace:
     trace = read_row(parsed(text))
     if trace.status == "running":
         raise ValueError("status: a running trace cannot be kept; export it again when it has ended.")
-    if not trace.id.strip() or not trace.id.isprintable() or len(trace.id) > 200:
+    if not is_id(trace.id):
         raise ValueError("id: it must be a line of 1 to 200 characters.")
     return trace
 

@@ -178,9 +178,13 @@ def explain(error: Exception, place: str) -> StorageError:
     return StorageError(f"{place} failed with {code or type(cause).__name__}; run `orchestra doctor`.")
 
 
+ODD_VALUES = (ValueError, RecursionError, OverflowError)
+"""What values raise that cannot be written, before a database sees them."""
+
+
 def is_about_rows(error: Exception) -> bool:
     """Return whether the rows themselves were refused, not the database or its connection."""
-    if isinstance(error, ValueError | RecursionError | OverflowError):
+    if isinstance(error, ODD_VALUES):
         return True
     cause = _cause(error)
     # What psycopg itself refuses to send has no code.

@@ -12,7 +12,7 @@ from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.events import RolloutFinished, RolloutStarted
 from orchestra_app.core.trace import Trace
 from orchestra_app.storage import labels
-from orchestra_app.storage.database import is_about_rows
+from orchestra_app.storage.database import ODD_VALUES, is_about_rows
 from orchestra_app.storage.process import current
 from orchestra_app.storage.rows import OfferPacker, changing_columns, dump_turn, event_row, started_columns
 from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
@@ -30,7 +30,7 @@ def insert(connection: Connection, trace: Trace) -> Inserted:
         # What one trace has must not cost the others that are inserted with it.
         with connection.begin_nested():
             _insert(connection, trace)
-    except (SQLAlchemyError, ValueError, RecursionError, OverflowError) as error:
+    except (SQLAlchemyError, *ODD_VALUES) as error:
         if not is_about_rows(error):
             raise
         return "refused"

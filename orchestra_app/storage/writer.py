@@ -13,7 +13,7 @@ from typing import NamedTuple
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.events import Event, RolloutFinished, RolloutStarted
 from orchestra_app.core.trace import Trace, Turn
-from orchestra_app.storage.database import Database, explain, is_about_rows
+from orchestra_app.storage.database import ODD_VALUES, Database, explain, is_about_rows
 from orchestra_app.storage.process import current
 from orchestra_app.storage.rows import OfferPacker, changing_columns, dump_turn, event_row, started_columns
 from orchestra_app.storage.statements import statements
@@ -170,7 +170,7 @@ class Writer:
             return
         try:
             self._commit(jobs)
-        except (ValueError, RecursionError, OverflowError, *self._database.errors) as error:
+        except (*ODD_VALUES, *self._database.errors) as error:
             if len(jobs) > 1 and is_about_rows(error):
                 # One bad trace must not take the others of its commit down.
                 for job in jobs:

@@ -98,7 +98,7 @@ class Players:
                 ]
         except* OrchestraError as wrong:
             # One sentence is enough: what a database refuses, it refuses every rollout.
-            raise _first(wrong) from wrong
+            raise wrong.exceptions[0] from wrong
         groups = [[task.result() for task in group] for group in running]
         # Written while the policy learns from them; `kept` waits for it.
         self._keeping = asyncio.create_task(self._keep([trace for group in groups for trace in group]))
@@ -186,14 +186,6 @@ async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) 
                 trace.apply(event)
     assert trace is not None, "a rollout has at least its first event"
     return trace
-
-
-def _first(group: BaseExceptionGroup[OrchestraError]) -> OrchestraError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, OrchestraError)
-    return found
 
 
 def paid(trace: Trace, catalog: Catalog) -> float:

@@ -2,12 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.core.trace import Trace
+from orchestra_app.core.trace import Trace, is_id
 from orchestra_app.orchestrator.fork import Fork
 from orchestra_app.orchestrator.loop import Options
 from orchestra_app.orchestrator.runs import Run
@@ -99,11 +99,6 @@ async def _begun(
     options = Options(owner=visitor.owner, seed=int(wish.seed), fork=fork, consent=consent)
     speed = PLAYED if played and known.simulated else None
     return await workspace.begin(task, catalog=catalog, policy=policy, options=options, speed=speed)
-
-
-def is_id(value: Any) -> TypeGuard[str]:
-    """Return whether what a page sent can be a trace's id."""
-    return isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable()
 
 
 async def find(desk: Desk, visitor: Visitor, trace_id: Any) -> Trace:

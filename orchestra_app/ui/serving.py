@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.core.trace import Trace
+from orchestra_app.core.trace import Trace, is_id
 from orchestra_app.scoring.agreement import Agreement, agreement, between
 from orchestra_app.storage.guidelines import (
     LONGEST,
@@ -20,7 +20,7 @@ from orchestra_app.storage.guidelines import (
     write_rules,
 )
 from orchestra_app.storage.queueing import Choices, Progress, Scope
-from orchestra_app.ui.asking import Desk, is_id
+from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.labels import Details, whole
 from orchestra_app.ui.queue import Queue
 from orchestra_app.ui.texts import TEXTS
