@@ -15,6 +15,7 @@ from platformdirs import user_data_dir
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from orchestra_app.core.address import server_address
 from orchestra_app.core.errors import ConfigError
 
 PREFIX = "ORCHESTRA_"
@@ -112,7 +113,19 @@ class Settings(BaseSettings):
             case "ORCHESTRA_POLICY_MODEL":
                 return self.policy_model
             case _:
-                return os.environ.get(name, "").strip() or None
+                return _of_variable(name)
+
+
+def _of_variable(name: str) -> str | None:
+    value = os.environ.get(name, "").strip() or None
+    if value is None or not name.endswith("_URL"):
+        return value
+    try:
+        return server_address(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"{name} cannot be used: {error}. Set it to {_EXPECTED['policy_url']}, or unset it."
+        ) from None
 
 
 ENVIRONMENT_NAME = r"[A-Z][A-Z0-9_]*_(URL|MODEL)"
@@ -149,20 +162,6 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
         ours = name.upper().startswith(PREFIX) and not re.fullmatch(ENVIRONMENT_NAME, name)
         if ours and name.upper() not in known and (near := difflib.get_close_matches(name, known, 1, 0.85)):
             raise ConfigError(f"{name} is no setting; did you mean {near[0]}? Rename it or unset it.")
-
-
-def server_address(url: str) -> str:
-    """Return an http or https address without its closing slash; raises ValueError, the address unnamed."""
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError
-    except ValueError:
-        raise ValueError("it is not an http or https address") from None
-    if parts.username or parts.password:
-        raise ValueError("it contains a name or a password, and addresses are shown")
-    return url.rstrip("/")
 
 
 def key(name: str) -> str | None:

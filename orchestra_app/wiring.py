@@ -1,7 +1,6 @@
 """Makes a catalogue's backends, tools and policies, leaving out what has no key or server."""
 
 import asyncio
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,7 +64,7 @@ class Parts:
         )
         found = {name: reason for name, reason in zip(names, reasons, strict=True) if reason}
         for name, source in self.catalog.sources.items():
-            if reason := box.obstacle(source, os.environ):
+            if reason := box.obstacle(source, config.key):
                 found[name] = reason
         return found
 
@@ -109,9 +108,12 @@ class Parts:
         return self._backends.setdefault(f"local:{model.id}", local_backend(name, model))
 
     async def aclose(self) -> None:
-        """Close the connections of every backend that was used."""
+        """Close the connections of every backend and search source that was used."""
         for backend in self._backends.values():
             if close := getattr(backend, "close", None):
+                await close()
+        for finder in (self._finders or {}).values():
+            if close := getattr(finder, "aclose", None):
                 await close()
 
     def toolbox(self, protocol: Protocol, obstacles: dict[str, str]) -> Toolbox:
@@ -130,7 +132,7 @@ class Parts:
     def _opened(self) -> dict[str, Finder]:
         if self._finders is None:
             bundled = corpus()
-            self._finders = open_finders(self.catalog, bundled=bundled, keys=os.environ, cache=self.cache)
+            self._finders = open_finders(self.catalog, bundled=bundled, key=config.key, cache=self.cache)
         return self._finders
 
     def over(self, catalog: Catalog, sandbox: Sandbox) -> "Parts":

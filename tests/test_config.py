@@ -125,6 +125,9 @@ def test_a_variable_in_a_catalogue_stands_for_an_address_and_never_for_a_key(mon
     assert settings.expand("env:ORCHESTRA_POLICY_MODEL") == "nvidia/Orchestrator-8B"
     assert settings.expand("env:VLLM_URL") == "http://other:8000/v1"
     assert settings.expand("env:NOT_SET_URL") is None
+    monkeypatch.setenv("VLLM_URL", "localhost:8000/v1")
+    with pytest.raises(ConfigError, match="VLLM_URL cannot be used: it is not an http"):
+        settings.expand("env:VLLM_URL")
     with pytest.raises(ConfigError, match="_URL or _MODEL"):
         settings.expand("env:OPENAI_API_KEY")
 

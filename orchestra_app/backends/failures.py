@@ -69,6 +69,8 @@ def failure_of(error: Exception, server: Server, seconds: float) -> Failure:
     match error:
         case BackendError():
             return Failure(str(error))
+        case UnicodeError():
+            return Failure(f"{server.host} sent a reply of {server.model} that is no text; check its url.")
         case openai.APIStatusError():
             return failed_with(error.status_code, error.body, server, error.response.headers)
         case _ if _has_cause(error, httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL):
@@ -165,5 +167,5 @@ def _wait(headers: Mapping[str, str]) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -1,6 +1,5 @@
 """Reading what a server says that a reply used: figures that can be booked, or None."""
 
-import math
 from typing import Any
 
 from orchestra_app.core.usage import Usage
@@ -48,7 +47,7 @@ def read_cost(stated: Any) -> float | None:
     cost = stated.get("cost")
     if isinstance(cost, bool) or not isinstance(cost, int | float):
         return None
-    return float(cost) if math.isfinite(cost) and 0 <= cost <= MOST_COST else None
+    return float(cost) if 0 <= cost <= MOST_COST else None
 
 
 def _inner(stated: dict[str, Any], outer: str, name: str) -> Any:

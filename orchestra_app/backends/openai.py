@@ -31,6 +31,15 @@ NO_KEY = "none"
 """What servers that need no key are sent: the client library insists on one."""
 CONNECT = 10.0
 """Seconds in which a connection must be made."""
+FAILURES = (
+    openai.APIError,
+    httpx2.InvalidURL,
+    aiohttp.ClientError,
+    TimeoutError,
+    UnicodeError,
+    BackendError,
+)
+"""What an attempt may end with that is no fault of this program."""
 
 
 class OpenAIBackend:
@@ -111,7 +120,7 @@ class OpenAIBackend:
             stated = body.get("usage")
             usage, cost = read_usage(stated, time.monotonic() - started), read_cost(stated)
             outcome = _outcome(body, request, server)
-        except (openai.APIError, httpx2.InvalidURL, aiohttp.ClientError, TimeoutError, BackendError) as error:
+        except FAILURES as error:
             outcome = failure_of(error, server, limit)
         finally:
             if isinstance(outcome, Failure) and not outcome.billed:

@@ -45,7 +45,7 @@ async def _silent(url: str) -> str | None:
         ):
             if response.status >= 500:
                 reason = f"The server at {_host(url)} answers with status {response.status}: look at its log."
-    except (TimeoutError, aiohttp.ClientError, OSError):
+    except (TimeoutError, aiohttp.ClientError, OSError, UnicodeError):
         reason = f"No server answers at {_host(url)}: start it, or correct its address."
     _known[url] = (time.monotonic(), reason)
     return reason

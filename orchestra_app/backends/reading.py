@@ -11,7 +11,7 @@ from orchestra_app.core.message import Reply, ToolCall
 Named = tuple[str, dict[str, Any] | str]
 """A call's name and its arguments, the raw text where they could not be read."""
 
-THINK = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+THINK = re.compile(r"<(/)?think>", re.IGNORECASE)
 BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
 WRITTEN_NAME = re.compile(r'"name"\s*:\s*"([^"\\]+)"')
 DEEPEST = 64
@@ -34,6 +34,7 @@ def read_reply(choice: Any, taken: Collection[str] = ()) -> Reply:
         return Reply()
     text, thoughts = split_reasoning(_text(message.get("content")) or _text(message.get("refusal")))
     stated = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
+    stated = stated or clean(thought_of(message.get("content")))
     native = message.get("tool_calls")
     found: list[tuple[Any, Named]] = []
     if isinstance(native, list) and native:
@@ -53,15 +54,25 @@ def split_reasoning(content: str) -> tuple[str, str]:
     """Return the text and the reasoning of a reply that holds its reasoning in <think> tags.
 
     The closing tag may be missing (the reply was cut), and so may the opening one (the template wrote it).
+    An opening tag that follows text and is never closed is part of that text.
     """
-    if "think>" not in content:
-        return content, ""
-    text = THINK.sub("", content)
-    thoughts = THINK.findall(content)
-    head, closed, rest = text.rpartition("</think>")
-    if closed:
-        thoughts, text = [head, *thoughts], rest
-    return text, "\n\n".join(thought.strip() for thought in thoughts if thought.strip())
+    texts: list[str] = []
+    thoughts: list[str] = []
+    at, opened = 0, None
+    for tag in THINK.finditer(content):
+        if tag[1]:
+            before = "".join([*texts, content[at : tag.start()]])
+            thoughts.append(content[opened.end() : tag.start()] if opened else before)
+            texts = texts if opened else []
+            at, opened = tag.end(), None
+        elif opened is None:
+            texts.append(content[at : tag.start()])
+            at, opened = tag.start(), tag
+    if opened and not "".join(texts).strip():
+        thoughts.append(content[opened.end() :])
+    else:
+        texts.append(content[at:])
+    return "".join(texts), "\n\n".join(thought.strip() for thought in thoughts if thought.strip())
 
 
 def clean(text: str) -> str:
@@ -77,14 +88,24 @@ def clean(text: str) -> str:
     return text
 
 
-def _text(value: Any) -> str:
-    """Return the text of a content field: a string, or a list of parts."""
+def text_of(value: Any) -> str:
+    """Return the text of a content field as it came: a string, or a list of parts."""
     if isinstance(value, str):
-        return clean(value)
+        return value
     if isinstance(value, list):
-        parts = [part.get("text") for part in value if isinstance(part, dict)]
-        return clean("".join(part for part in parts if isinstance(part, str)))
+        parts = [each.get("text") for each in value if isinstance(each, dict)]
+        return "".join(each for each in parts if isinstance(each, str))
     return ""
+
+
+def thought_of(content: Any) -> str:
+    """Return the reasoning among the parts of a content field, as it came."""
+    parts = content if isinstance(content, list) else []
+    return "".join(text_of(part.get("thinking")) for part in parts if isinstance(part, dict))
+
+
+def _text(value: Any) -> str:
+    return clean(text_of(value))
 
 
 def _native(call: Any) -> tuple[Any, Named]:

@@ -1,9 +1,10 @@
 """Putting a streamed reply together from its events."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from orchestra_app.backends.reading import clean
+from orchestra_app.backends.reading import clean, text_of, thought_of
 
 TEXTS = ("content", "reasoning", "reasoning_content", "refusal")
 
@@ -49,35 +50,56 @@ class Gathered:
         if not isinstance(delta, dict):
             return
         for name in TEXTS:
-            piece = delta.get(name)
-            if isinstance(piece, str) and piece:
+            if piece := text_of(delta.get(name)):
                 self._texts[name].append(piece)
                 if name == "content":
                     self._on_text(clean(piece))
+        if thought := thought_of(delta.get("content")):
+            self._texts["reasoning"].append(thought)
         calls = delta.get("tool_calls")
-        for piece in calls if isinstance(calls, list) else ():
+        for place, piece in enumerate(calls if isinstance(calls, list) else ()):
             if isinstance(piece, dict):
-                self._add_call(piece)
+                self._add_call(piece, place)
 
-    def _add_call(self, piece: dict[str, Any]) -> None:
-        slot = self._slot(piece)
-        slot["id"] = slot["id"] or piece.get("id")
+    def _add_call(self, piece: dict[str, Any], place: int) -> None:
         function = piece.get("function")
         if not isinstance(function, dict):
-            return
+            function = {}
+        slot = self._slot(piece, function, place)
+        slot["id"] = slot["id"] or piece.get("id")
         if not slot["function"]["name"]:
             slot["function"]["name"] = function.get("name") or ""
-        if isinstance(function.get("arguments"), str):
-            slot["function"]["arguments"].append(function["arguments"])
+        given = function.get("arguments")
+        if isinstance(given, dict | list):
+            given = json.dumps(given)
+        if isinstance(given, str):
+            slot["function"]["arguments"].append(given)
 
-    def _slot(self, piece: dict[str, Any]) -> dict[str, Any]:
-        """Return the call that a piece belongs to, by its index or, where all are numbered alike, its id."""
+    def _slot(self, piece: dict[str, Any], function: dict[str, Any], place: int) -> dict[str, Any]:
+        """Return the call that a piece belongs to, by its index or, where all are numbered alike, its id.
+
+        Without either, a further entry of one event begins a call, and so does a name after whole arguments.
+        """
         index, identity = piece.get("index"), piece.get("id")
         if not isinstance(index, int):
             index = None
         slot = self._slots.get(index)
-        if slot is None or (identity and slot["id"] and identity != slot["id"]):
+        if identity and slot and slot["id"]:
+            begins = identity != slot["id"]
+        else:
+            begins = bool(function.get("name")) and (
+                (index is None and place > 0) or _whole(slot["function"]["arguments"] if slot else [])
+            )
+        if slot is None or begins:
             slot = {"id": identity, "function": {"name": "", "arguments": []}}
             self._slots[index] = slot
             self._calls.append(slot)
         return slot
+
+
+def _whole(pieces: list[str]) -> bool:
+    """Return whether these are all the arguments of a call: an object that can be read."""
+    try:
+        return isinstance(json.loads("".join(pieces)), dict)
+    except (ValueError, RecursionError):
+        return False

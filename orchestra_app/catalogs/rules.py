@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from orchestra_app.core.address import server_address
 from orchestra_app.core.catalog import BASELINES, Catalog
 
 Location = tuple[str, ...]
@@ -88,7 +89,7 @@ def broken_rules(catalog: Catalog) -> list[Problem]:
 
 def _models(catalog: Catalog) -> Iterator[Problem]:
     for name, model in catalog.models.items():
-        if not _ADDRESS.fullmatch(model.url):
+        if not (_ADDRESS.fullmatch(model.url) and (model.url.startswith("env:") or _can_be_read(model.url))):
             yield ("models", name, "url"), "should be an http or https address, or env:NAME_URL."
         if model.id.startswith("env:") and not _ADDRESS.fullmatch(model.id):
             yield ("models", name, "id"), "should be a name, or env:NAME_MODEL."
@@ -101,6 +102,13 @@ def _models(catalog: Catalog) -> Iterator[Problem]:
     for name, source in catalog.sources.items():
         if source.key is not None and not _KEY_NAME.fullmatch(source.key):
             yield ("sources", name, "key"), _NOT_THE_KEY
+
+
+def _can_be_read(url: str) -> bool:
+    try:
+        return bool(server_address(url))
+    except ValueError:
+        return False
 
 
 _NOT_THE_KEY = "should be the name of an environment variable such as OPENAI_API_KEY, never the key itself."
@@ -136,6 +144,12 @@ def _limits(catalog: Catalog) -> Iterator[Problem]:
 
 
 def _names(catalog: Catalog) -> Iterator[Problem]:
+    for name in BASELINES:
+        if name in catalog.policies:
+            yield ("policies", name), "should be named unlike the policies that every catalogue has."
+    for name, tool in catalog.tools.items():
+        if not all(alias.strip() for alias in tool.choices):
+            yield ("tools", name, "choices"), "should each have a name."
     policies = (*catalog.policies, *BASELINES)
     if catalog.default_policy is not None and catalog.default_policy not in policies:
         yield ("default_policy",), f"should be one of {', '.join(policies)}."

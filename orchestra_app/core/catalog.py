@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from orchestra_app.core.events import CatalogRef, Protocol
 from orchestra_app.core.usage import Price
-from orchestra_app.core.value import Value
+from orchestra_app.core.value import Number, Value, Whole
 
 ToolKind = Literal["search", "reason", "answer"]
 
@@ -20,7 +20,7 @@ BASELINES = ("rules", "best-expert", "best-pipeline", "mid-pipeline", "cheapest"
 class Figure(Value):
     """A number with where it comes from."""
 
-    value: float
+    value: Number
     source: str
     """A citation, or `assumed`."""
 
@@ -38,9 +38,9 @@ class Model(Value):
     """Name of the environment variable that holds its API key; None: no key is needed."""
     price: Price | None = None
     """None: looked up in genai-prices, else unknown."""
-    context: int = Field(default=32_768, gt=0)
+    context: Whole = Field(default=32_768, gt=0)
     """Tokens of prompt and reply together."""
-    temperature: float | None = Field(default=None, ge=0, le=2)
+    temperature: Number | None = Field(default=None, ge=0, le=2)
     """None: the server's default."""
     reasoning: bool = False
     """True where the server wants `max_completion_tokens` instead of `max_tokens`."""
@@ -61,20 +61,20 @@ class Choice(Value):
     model: str
     ability: str = ""
     """One sentence on what it is good at, shown to the policy."""
-    latency: float = Field(gt=0)
+    latency: Number = Field(gt=0)
     """Seconds that a call usually takes."""
     latency_source: str = ""
-    max_output: int = Field(default=4_096, gt=0)
+    max_output: Whole = Field(default=4_096, gt=0)
     """Most tokens of one reply."""
-    min_output: int = Field(default=256, gt=0)
+    min_output: Whole = Field(default=256, gt=0)
     """Fewest tokens of reply that are worth a call."""
-    typical_output: int = Field(default=512, gt=0)
+    typical_output: Whole = Field(default=512, gt=0)
     """Tokens of an ordinary reply, for forecasts."""
-    max_code: int = Field(default=12_000, ge=0)
+    max_code: Whole = Field(default=12_000, ge=0)
     """Tokens of code and outputs in the prompt."""
-    max_context: int = Field(default=24_000, gt=0)
+    max_context: Whole = Field(default=24_000, gt=0)
     """Tokens of context in the prompt, the problem included."""
-    document_chars: int | None = None
+    document_chars: Whole | None = None
     """Characters kept of each document; None: all."""
     boxed: bool = False
     r"""True where the model is asked for its answer in \boxed{} instead of tags."""
@@ -102,9 +102,9 @@ class Source(Value):
     key: str | None = None
     price: Price = Price()
     """`unit` is USD per search, extracts included."""
-    top: int = Field(default=3, gt=0, le=50)
+    top: Whole = Field(default=3, gt=0, le=50)
     """Documents of one search."""
-    latency: float = Field(default=0.1, ge=0)
+    latency: Number = Field(default=0.1, ge=0)
     """Seconds that a search usually takes."""
 
 
@@ -113,7 +113,7 @@ class PythonSpec(Value):
 
     price: Price = Price()
     """`unit` is USD per second."""
-    seconds: float = Field(default=10.0, gt=0, le=120)
+    seconds: Number = Field(default=10.0, gt=0, le=120)
     """Longest run of one piece of code."""
 
 
@@ -123,10 +123,10 @@ class PolicySpec(Value):
     model: str
     title: str = ""
     protocol: Protocol = "chat"
-    max_output: int = Field(default=4_096, gt=0)
-    min_output: int = Field(default=64, gt=0)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    latency: float = Field(default=5.0, ge=0)
+    max_output: Whole = Field(default=4_096, gt=0)
+    min_output: Whole = Field(default=64, gt=0)
+    temperature: Number | None = Field(default=None, ge=0, le=2)
+    latency: Number = Field(default=5.0, ge=0)
     """Seconds that a reply usually takes: what a local policy takes of simulated time."""
 
 

@@ -3,6 +3,7 @@
 OrchestraError
   ConfigError     a setting, catalogue or input that cannot be used
   BackendError    a model server that did not answer usefully; ends the rollout as `failed`
+    ContextError  a prompt that the model's context does not hold; the final answer is taken without it
   ToolError       a tool that could not do its work; goes back to the policy
   BudgetError     a use that does not fit into the money or the time that is left
   StorageError    a database or a file that cannot be read or written
@@ -20,6 +21,10 @@ class ConfigError(OrchestraError):
 
 class BackendError(OrchestraError):
     """A model server that gave no usable reply; what the attempts cost stands in the purse all the same."""
+
+
+class ContextError(BackendError):
+    """A prompt that the model's context does not hold."""
 
 
 class ToolError(OrchestraError):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestra_app.core.value import Value
+from orchestra_app.core.value import Number, Value
 
 Kind = Literal["policy", "expert", "search", "retrieve", "python", "judge"]
 
@@ -39,13 +39,13 @@ class Usage(Value):
 class Price(Value):
     """The rates of one priced thing, with where they come from."""
 
-    input: float = Field(default=0.0, ge=0)
+    input: Number = Field(default=0.0, ge=0)
     """USD per million prompt tokens."""
-    cached: float | None = Field(default=None, ge=0)
+    cached: Number | None = Field(default=None, ge=0)
     """USD per million cached prompt tokens; None: the same as `input`."""
-    output: float = Field(default=0.0, ge=0)
+    output: Number = Field(default=0.0, ge=0)
     """USD per million reply tokens."""
-    unit: float = Field(default=0.0, ge=0)
+    unit: Number = Field(default=0.0, ge=0)
     """USD per unit (a search, an extract, a second of the sandbox)."""
     source: str = ""
     """Who states these rates."""

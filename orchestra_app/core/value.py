@@ -1,6 +1,12 @@
 """The base of every frozen value."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Strict
+
+Number = Annotated[float, Strict()]
+"""A number that a person writes into a file: neither true nor a text."""
+Whole = Annotated[int, Strict()]
 
 
 class Value(BaseModel):

@@ -6,7 +6,10 @@ Amounts are whole pico-dollars (1e-12 USD), so that sums are exact and a cap is 
 import asyncio
 import math
 import threading
+from contextlib import suppress
 from typing import Protocol
+
+from orchestra_app.core.errors import StorageError
 
 PICO = 10**12
 MOST = 2**62
@@ -126,11 +129,19 @@ class Day:
 
     def give(self, amount: int) -> None:
         self._leased_here.give(amount)
+        if self._leased_here.free < 0:
+            # What was billed beyond a reservation counts for every process, and at once.
+            with suppress(StorageError):
+                self._owe()
+
+    def _owe(self) -> None:
+        debt = min(-self._leased_here.free, MOST)
+        self._leases.lease(self.name, debt, None)
+        self._leased_here.give(debt)
 
     def close(self) -> None:
         """Give what was leased and not spent back; what was billed beyond it is booked."""
-        free = self._leased_here.empty()
-        if free > 0:
+        if self._leased_here.free < 0:
+            self._owe()
+        elif free := self._leased_here.empty():
             self._leases.give_back(self.name, free)
-        elif free < 0:
-            self._leases.lease(self.name, min(-free, MOST), None)

@@ -22,20 +22,25 @@ def pack(
     tokens: TokenCounter,
     attempts: tuple[tuple[str, str], ...] = (),
     note: str = "",
+    limit: int = CONTEXT_TOKENS,
 ) -> tuple[Message, ...]:
     """Return the two messages of a turn.
 
     attempts: (model, answer) pairs that were tried before. note: what went wrong in the last turn, if
-    anything did; the reference has no such line.
+    anything did; the reference has no such line. limit: tokens of question and context together.
     """
-    context = _context(problem, documents, *_code(executions, attempts, tokens), tokens=tokens)
+    code = _code(executions, attempts, tokens, min(CODE_TOKENS, limit // 2))
+    context = _context(problem, documents, *code, tokens=tokens, limit=limit)
     remark = f"Note: {note}\n\n" if note else ""
     user = f"Problem: {problem}\n\n{context}\n\n{remark}Choose an appropriate tool."
     return (Message(role="system", content=SYSTEM), Message(role="user", content=user))
 
 
 def _code(
-    executions: tuple[Execution, ...], attempts: tuple[tuple[str, str], ...], tokens: TokenCounter
+    executions: tuple[Execution, ...],
+    attempts: tuple[tuple[str, str], ...],
+    tokens: TokenCounter,
+    limit: int,
 ) -> tuple[str, str]:
     """Return code and attempts as they are shown, and as they were before they were cut."""
     # As in the reference, a run without output is not shown.
@@ -48,22 +53,22 @@ def _code(
     tried = cut(tried, ATTEMPT_TOKENS, tokens)
     if tried and not tried.startswith("Attempt"):
         tried = f"Attempt answer: {tried}"
-    both = cut(code + tried, CODE_TOKENS, tokens)
+    both = cut(code + tried, limit, tokens)
     shown = both if not both or both.startswith("```") else f"```\n{both}"
     return shown, code + tried
 
 
 def _context(
-    problem: str, documents: tuple[Document, ...], code: str, uncut: str, *, tokens: TokenCounter
+    problem: str, documents: tuple[Document, ...], code: str, uncut: str, *, tokens: TokenCounter, limit: int
 ) -> str:
     texts = "".join(
         f"Doc {index}: {document.text[:DOCUMENT_CHARS]} ...\n\n"
         for index, document in enumerate(documents, 1)
     )
-    if byte_length(problem) + byte_length(uncut) + byte_length(texts) < CONTEXT_TOKENS - 64:
-        room = CONTEXT_TOKENS
+    if byte_length(problem) + byte_length(uncut) + byte_length(texts) < limit - 64:
+        room = limit
     else:
-        room = CONTEXT_TOKENS - tokens.count(problem)
+        room = limit - tokens.count(problem)
         # As in the reference, what counts is how long the code was before it was cut.
         if tokens.count(uncut) >= room:
             return code

@@ -10,7 +10,7 @@ from orchestra_app.core.message import Message
 from orchestra_app.core.text import EstimatedTokens, TokenCounter
 from orchestra_app.core.trace import Trace, Turn
 from orchestra_app.orchestrator.chat import converse
-from orchestra_app.orchestrator.packed import pack
+from orchestra_app.orchestrator.packed import CONTEXT_TOKENS, pack
 
 RESERVED_TOKENS = 2_000
 """Tokens of a context that tool schemas and the chat template may take."""
@@ -30,8 +30,14 @@ def prompt(
     """Return what the policy reads in this state; `final` asks a chat policy to answer now."""
     if protocol == "chat":
         return converse(state, tokens=tokens, room=room, final=final)
-    note = last_problem(state.turns)
-    return pack(state.problem, state.documents, state.executions, tokens=tokens, note=note)
+    return pack(
+        state.problem,
+        state.documents,
+        state.executions,
+        tokens=tokens,
+        note=last_problem(state.turns),
+        limit=min(CONTEXT_TOKENS, room),
+    )
 
 
 def final_prompts(

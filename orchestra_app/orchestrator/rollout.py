@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestra_app.backends.base import State
-from orchestra_app.core.errors import BackendError, BudgetError, ToolError
+from orchestra_app.core.errors import BackendError, BudgetError, ContextError, ToolError
 from orchestra_app.core.events import (
     Event,
     ReplyReceived,
@@ -149,6 +149,10 @@ class Rollout:
                 return await self._complete(self._messages(state), state, purse), state, None
             except BudgetError:
                 forced = "budget"
+            except ContextError:
+                if not planned.ending:
+                    raise
+                forced = "context"
         if ending := planned.ending:
             call = ToolCall(id="", name=ending.tool.name, arguments={"model": ending.alias})
             only = self.orchestrator.toolbox.offer(

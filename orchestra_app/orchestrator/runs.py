@@ -1,7 +1,7 @@
 """The registry of runs: they live on the server, outlive the page that started them, and can be watched."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
@@ -14,8 +14,6 @@ KEPT = 200
 """Finished runs that stay in memory; older ones are read from the store."""
 TEXT_SECONDS = 0.25
 """Streamed text is shown at most this often; everything else at once."""
-
-Recorded = AsyncIterator[tuple[Event, Trace]]
 
 
 @dataclass

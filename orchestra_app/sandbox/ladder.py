@@ -3,7 +3,9 @@
 import asyncio
 import atexit
 import contextlib
+import os
 import platform
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from orchestra_app.sandbox.probe import probe
 from orchestra_app.sandbox.process import Process
 
 _early: list[Process] = []
+_NEEDED = ((os, "memfd_create"), (os, "pidfd_open"), (signal, "pidfd_send_signal"))
 
 
 class Off:
@@ -43,6 +46,9 @@ def landlock_obstacle() -> str | None:
 
     if platform.machine() not in syscalls.NUMBERS:
         return f"There is no table of system calls for {platform.machine()}."
+    # Some builds of Python lack these, since the C library that they were made with is old.
+    if missing := [name for owner, name in _NEEDED if not hasattr(owner, name)]:
+        return f"This Python has no {' and no '.join(missing)}: use another build of it."
     return None if landlock.version() else "This kernel has no Landlock, or the container forbids it."
 
 
@@ -51,7 +57,7 @@ def start_early() -> None:
     if _early or landlock_obstacle():
         return
     # What is missing is said by the first run, to whoever asked for it.
-    with contextlib.suppress(ToolError):
+    with contextlib.suppress(ToolError, OSError):
         _early.append(Process())
         atexit.register(_end_early)
 

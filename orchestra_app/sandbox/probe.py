@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestra_app.core.errors import ToolError
 from orchestra_app.sandbox.base import Sandbox
+from orchestra_app.sandbox.process import no_room
 
 _WORKS = {
     "landlock": "import numpy, sympy; print(numpy.arange(4).sum() + sympy.Integer(36))",
@@ -71,9 +72,19 @@ async def probe(sandbox: Sandbox, cache: Path | None) -> str | None:
     return failing
 
 
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="orchestra-probe-")
+    except OSError as error:
+        raise no_room(error) from error
+
+
 async def _attack(sandbox: Sandbox) -> str | None:
-    server = socket.create_server(("127.0.0.1", 0))
-    with server, tempfile.TemporaryDirectory(prefix="orchestra-probe-") as folder:
+    try:
+        server = socket.create_server(("127.0.0.1", 0))
+    except OSError as error:
+        return f"The sandbox cannot be probed, since no port can be opened here ({error.strerror})."
+    with server, _folder() as folder:
         # Open to everyone, so that nothing but the confinement keeps the attacks out.
         Path(folder).chmod(0o777)
         canary = Path(folder, "canary")

@@ -37,12 +37,21 @@ def _package_folders() -> list[str]:
     return list(dict.fromkeys(folders))
 
 
+def no_room(error: OSError) -> ToolError:
+    """Return what a temporary folder that cannot be made means."""
+    return ToolError(f"The sandbox needs a temporary folder ({error.strerror}): set TMPDIR to one.")
+
+
 class Process:
     """One zygote process and the socket to it."""
 
     def __init__(self, *, newest_abi: int = 0):
+        """Start it; raises ToolError where it cannot be started."""
         packages = _package_folders()
-        self._folder = tempfile.mkdtemp(prefix="orchestra-sandbox-")
+        try:
+            self._folder = tempfile.mkdtemp(prefix="orchestra-sandbox-")
+        except OSError as error:
+            raise no_room(error) from error
         self._errors = os.memfd_create("errors")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)

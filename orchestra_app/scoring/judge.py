@@ -193,8 +193,16 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            yield found
+            yield _flat(found)
         at = text.find("{", end)
+
+
+def _flat(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with small keys; one that stands alone in another is taken out of it."""
+    inner = [each for each in found.values() if isinstance(each, dict)]
+    if len(found) == len(inner) == 1:
+        found = inner[0]
+    return {name.lower(): value for name, value in found.items()}
 
 
 def _lines(text: str) -> list[dict[str, Any]]:

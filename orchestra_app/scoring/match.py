@@ -10,6 +10,10 @@ LONGEST_NUMBER = 60
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"'})
 _WRAPPED = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\{([^{}]*)\}")
+_POWER = re.compile(r"(?<=[\d)\]])[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_FRACTION = re.compile(r"(?<=\d)(?=[½⅓⅔¼¾⅐-⅞])")
+_CALLED = re.compile(r"(?<=[^\W\d_]{2})[!.;,]+$")
+"""Marks after a word; after a number or a letter an exclamation mark is a factorial."""
 _ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
 _PAIRS = (('"', '"'), ("'", "'"), ("`", "`"), ("$", "$"), ("\\(", "\\)"), ("**", "**"))
 _GROUPS = r"\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)|\d+"
@@ -35,12 +39,14 @@ def matches(answer: str, gold: str) -> bool:
 
 def normalised(text: str) -> str:
     """Return the text in the one writing in which answers are compared."""
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    # Kept apart from what stands before them, which NFKC would not do: 10² is not 102, nor 1½ 11/2.
+    text = _FRACTION.sub(" ", _POWER.sub(lambda found: f"^{found[0]}", text))
+    text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").translate(_QUOTES)
     text = " ".join(_DASHES.sub("-", text).replace("\\%", "%").replace("\\$", "$").casefold().split())
     before = None
     while text != before:
         before = text
-        text = _WRAPPED.sub(r"\1", text).rstrip(".!;,").strip()
+        text = _CALLED.sub("", _WRAPPED.sub(r"\1", text).rstrip(".;,")).strip()
         for opening, closing in _PAIRS:
             if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
                 text = text[len(opening) : -len(closing)].strip()

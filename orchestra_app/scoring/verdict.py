@@ -11,6 +11,8 @@ from orchestra_app.scoring.maths import equal
 
 MATCH = "normalised exact match"
 MATHS = "maths equivalence"
+OPEN = frozenset({"running", "stopped", "interrupted"})
+"""What a trace is that a person stopped or a dead process left: nothing can be said of it."""
 NO_ANSWER = "no answer was given"
 
 
@@ -25,9 +27,11 @@ def gold_of(trace: Trace) -> str | None:
 def exact(trace: Trace) -> Label | None:
     """Return the label of a rehearsal question, whose answers have one writing; None for any other trace."""
     gold = trace.task.answer
-    if gold is None or not trace.task.source.startswith("rehearsal:"):
+    if gold is None or trace.status in OPEN or not trace.task.source.startswith("rehearsal:"):
         return None
-    return _benchmark(trace.answer is not None and matches(trace.answer, gold), gold, MATCH)
+    if trace.answer is None:
+        return _benchmark(False, gold, NO_ANSWER)
+    return _benchmark(matches(trace.answer, gold), gold, MATCH)
 
 
 async def verdict(
@@ -45,7 +49,7 @@ async def verdict(
     judge, purse: go together; raises as `Judge.label` does.
     """
     gold = gold or gold_of(trace)
-    if not gold or trace.status in ("running", "stopped", "interrupted"):
+    if not gold or trace.status in OPEN:
         return None
     if not trace.answer:
         return _benchmark(False, gold, NO_ANSWER)

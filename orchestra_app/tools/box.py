@@ -1,6 +1,6 @@
 """Builds the toolboxes of a catalogue; a tool that cannot work here is left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from orchestra_app.tools.search import Finder, SearchTool
 
 BUNDLED = "rehearsal"
 """The folder's name that stands for the bundled corpus."""
-TAVILY_KEYS = ("TAVILY_API_KEY", "TAVILY_KEY")
+TAVILY_KEY = "TAVILY_API_KEY"
+Keys = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,15 @@ class Means:
     sandbox: Sandbox | None = None
 
 
-def obstacle(source: Source, keys: Mapping[str, str]) -> str:
+def obstacle(source: Source, key: Keys) -> str:
     """Return why a source cannot be searched here, in one sentence; empty where it can."""
     match source.kind:
-        case "tavily" if not tavily_key(source, keys):
-            return f"Web search needs a key: set {source.key or TAVILY_KEYS[0]}."
+        case "tavily":
+            name, found = source.key or TAVILY_KEY, tavily_key(source, key)
+            if not found:
+                return f"Web search needs a key: set {name}."
+            if not (found.isascii() and found.isprintable()):
+                return f"The API key in {name} holds characters that no key has; set it anew."
         case "local" if not source.folder:
             return "It has no folder: set its folder in the catalogue."
         case "local" if source.folder != BUNDLED and not _folder(source).is_dir():
@@ -45,19 +50,19 @@ def _folder(source: Source) -> Path:
 
 
 def open_finders(
-    catalog: Catalog, *, bundled: Sequence[Document], keys: Mapping[str, str], cache: Path | None
+    catalog: Catalog, *, bundled: Sequence[Document], key: Keys, cache: Path | None
 ) -> dict[str, Finder]:
     """Return what searches each source that can work: nothing is read or reached before the first search.
 
-    bundled: the corpus that the folder `rehearsal` stands for. keys: the environment. cache: where the
-    indexes of folders are kept.
+    bundled: the corpus that the folder `rehearsal` stands for. key: returns the API key of a name. cache:
+    where the indexes of folders are kept.
     """
     # Loaded only where something is searched, since numpy and the index take a tenth of a second to load.
     from orchestra_app.tools.local_index import LocalIndex
 
     found: dict[str, Finder] = {}
     for name, source in catalog.sources.items():
-        if obstacle(source, keys):
+        if obstacle(source, key):
             continue
         match source.kind:
             case "local" if source.folder == BUNDLED:
@@ -68,14 +73,13 @@ def open_finders(
                 # Loaded only where there is a key, since its HTTP client takes a tenth of a second to load.
                 from orchestra_app.tools.tavily import TavilySearch
 
-                found[name] = TavilySearch(name, tavily_key(source, keys))
+                found[name] = TavilySearch(name, tavily_key(source, key))
     return found
 
 
-def tavily_key(source: Source, keys: Mapping[str, str]) -> str:
+def tavily_key(source: Source, key: Keys) -> str:
     """Return the key of a web source, or an empty text where none is set."""
-    wanted = (source.key, *TAVILY_KEYS) if source.key else TAVILY_KEYS
-    return next((keys[name] for name in wanted if keys.get(name)), "")
+    return (source.key and key(source.key)) or key(TAVILY_KEY) or ""
 
 
 def packed_toolbox(experts: Experts, means: Means) -> Toolbox:

@@ -21,7 +21,7 @@ from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document
 from orchestra_app.tools.folder import Entry, Problems, list_folder, read_folder
 
-FORMAT = 1
+FORMAT = 2
 """Raised when files are read, cut or split into words in another way, so that old indexes are not used."""
 STOPWORDS = frozenset(STOPWORDS_EN)
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"

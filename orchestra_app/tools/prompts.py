@@ -3,6 +3,7 @@
 import re
 from textwrap import dedent
 
+from orchestra_app.backends.reading import split_reasoning
 from orchestra_app.core.catalog import ToolKind
 from orchestra_app.core.message import Message, Reply
 
@@ -46,7 +47,6 @@ def expert_messages(
     return (Message(role="user", content=f"{asked}\n\n{task}"),)
 
 
-_THINK = re.compile(r"<(/?)think>", re.IGNORECASE)
 _QUERY = re.compile(r"<query>(.*?)(?:</query>|\Z)", re.DOTALL | re.IGNORECASE)
 _CODE = re.compile(
     r"```(?:python3?|py)[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.IGNORECASE | re.MULTILINE
@@ -61,20 +61,8 @@ def said(reply: Reply) -> str:
 
 
 def without_thinking(text: str) -> str:
-    """Return a reply without its <think> part; an open one reaches to the end."""
-    pieces: list[str] = []
-    at, thinking = 0, False
-    for tag in _THINK.finditer(text):
-        if tag[1]:
-            # A template may have opened the thinking in the prompt, so that only its end is in the reply.
-            pieces = pieces if thinking else []
-            at, thinking = tag.end(), False
-        elif not thinking:
-            pieces.append(text[at : tag.start()])
-            thinking = True
-    if not thinking:
-        pieces.append(text[at:])
-    return "".join(pieces).strip()
+    """Return a reply without its <think> part."""
+    return split_reasoning(text)[0].strip()
 
 
 def read_query(text: str) -> str | None:

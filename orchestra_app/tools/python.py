@@ -1,10 +1,12 @@
 """Runs an expert's or the policy's Python code in the sandbox, paid by the second."""
 
+import asyncio
 import time
 from typing import TypeGuard
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.catalog import PythonSpec
+from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Execution
 from orchestra_app.core.purse import Purse, Use
 from orchestra_app.core.usage import Usage
@@ -12,6 +14,8 @@ from orchestra_app.sandbox.base import Sandbox
 
 SHORTEST_RUN = 1.0
 """Seconds of the sandbox that are worth a run."""
+ENDING = 0.2
+"""Seconds that the end of a run may take after its time."""
 SIMULATED_SECONDS = 0.2
 """Seconds that a run takes where time is simulated, so that equal seeds give equal traces."""
 
@@ -48,12 +52,17 @@ async def run_python(code: str, state: State, purse: Purse, sandbox: Sandbox) ->
         if reservation.seconds is not None and not simulated:
             limit = min(limit, reservation.seconds)
         started = time.monotonic()
-        execution = await sandbox.run(code, seconds=limit)
+        # A run may wait for others before its own time begins.
+        wait = None if simulated or reservation.seconds is None else reservation.seconds + ENDING
+        async with asyncio.timeout(wait):
+            execution = await sandbox.run(code, seconds=limit)
         seconds = time.monotonic() - started
         if simulated:
             seconds = limit if execution.timed_out else min(limit, SIMULATED_SECONDS)
             execution = execution.model_copy(update={"seconds": seconds})
-        usage = Usage(units=min(seconds, limit), seconds=seconds)
+        usage = Usage(units=min(execution.seconds, limit), seconds=seconds)
         return execution
+    except TimeoutError:
+        raise ToolError("The sandbox was busy, and no time is left: allow more seconds.") from None
     finally:
         purse.settle(reservation, usage, simulated=simulated)

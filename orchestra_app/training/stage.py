@@ -123,7 +123,7 @@ async def open_stage(catalog: Catalog | None = None) -> AsyncGenerator[Stage]:
     with TemporaryDirectory() as folder:
         sandbox = KnownOutputs(open_sandbox(Path(folder)))
         try:
-            finders = open_finders(catalog, bundled=corpus(), keys={}, cache=None)
+            finders = open_finders(catalog, bundled=corpus(), key={}.get, cache=None)
             experts = Experts(catalog, lambda _: simulated)
             yield Stage(catalog, packed_toolbox(experts, Means(finders, sandbox)))
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from orchestra_app.backends.local.backend import fitting, seed_of
 from orchestra_app.catalogs import bundled
 from orchestra_app.catalogs.files import FOLDER
 from orchestra_app.core.catalog import Model
-from orchestra_app.core.errors import BackendError, BudgetError, ConfigError
+from orchestra_app.core.errors import BackendError, BudgetError, ConfigError, ContextError
 from orchestra_app.core.message import Message, Offer
 from orchestra_app.core.task import Task
 from orchestra_app.core.trace import alias_of
@@ -191,6 +192,21 @@ async def test_too_little_time_drops_the_reply(backend, counted):
     assert len(purse.charges) == 1 and not purse.open
 
 
+async def test_too_little_time_for_loading_the_model_is_said_and_costs_nothing(model):
+    def load() -> LocalModel:
+        time.sleep(0.4)
+        return model
+
+    backend, purse = LocalBackend(load), RecordingPurse()
+    late = asking()
+    late = replace(late, state=replace(late.state, seconds_left=0.05))
+    with pytest.raises(BackendError, match="allow more seconds"):
+        await backend.complete(late, purse)
+    assert not purse.charges and not purse.open
+    assert (await backend.complete(asking(), purse)).tokens is not None
+    await backend.close()
+
+
 async def test_closing_ends_what_is_under_way_with_a_sentence(model):
     counted = Counted(model)
     backend = LocalBackend(lambda: counted)
@@ -260,7 +276,7 @@ async def test_an_error_that_is_kept_holds_nothing_of_its_batch(model):
 
 
 async def test_a_prompt_beyond_the_catalogues_context_is_a_sentence(backend):
-    with pytest.raises(BackendError, match="gives tiny a context of 16"):
+    with pytest.raises(ContextError, match="gives tiny a context of 16"):
         await backend.complete(asking(model=Model(backend="local", context=16)), RecordingPurse())
 
 

@@ -78,6 +78,8 @@ def test_cached_and_reasoning_tokens_are_read_in_every_usual_field(
         ({"cost": -1}, None),
         ({"cost": math.inf}, None),
         ({"cost": 1e9}, None),
+        ({"cost": 10**400}, None),
+        ({"cost": math.nan}, None),
         ({"cost": "0.25"}, None),
         ({"cost": True}, None),
         ({"cost": 0.01, "is_byok": True}, None),

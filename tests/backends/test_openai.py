@@ -128,6 +128,10 @@ RETRIED = {
     "429 with Retry-After": (status(429, **{"retry-after": "0.05"}), "zero"),
     "429 without": (status(429), "zero"),
     "500": (status(500), "estimated"),
+    "429 with a date beyond all dates": (
+        status(429, **{"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}),
+        "zero",
+    ),
     "503 with a date": (status(503, **{"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}), "estimated"),
     "408": (status(408), "estimated"),
     "malformed": ({"raw": '{"choices": [{'}, "estimated"),

@@ -76,8 +76,11 @@ def test_plain_text_is_kept_to_the_letter(content: str):
         ("two</think>four", "four", "two"),
         ("<think></think>four", "four", ""),
         ("so <think>a</think>it is <think>b</think>four", "so it is four", "a\n\nb"),
-        ("<think>a<think>b</think>c</think>four", "four", "c\n\na<think>b"),
+        ("<think>a<think>b</think>c</think>four", "four", "a<think>b\n\nc"),
         ("<think>a</think><think>b", "", "a\n\nb"),
+        ("<THINK>a</Think>b", "b", "a"),
+        ("The tag is <think>, and it", "The tag is <think>, and it", ""),
+        ("<think>a</think>The tag <think> begins it", "The tag <think> begins it", "a"),
     ],
 )
 def test_reasoning_in_tags_is_taken_out_of_the_text(content: str, text: str, reasoning: str):

@@ -72,6 +72,27 @@ NUMBERED = {
         piece(' "s"}'),
         piece('{"model": "s"}', "answer", id="b"),
     ),
+    "neither numbered nor named": (
+        piece('{"model": "s"}', "search", id="a"),
+        piece('{"model": "s"}', "answer"),
+    ),
+    "numbered alike and without a name": (
+        piece('{"model":', "search", index=0, id="a"),
+        piece(' "s"}', index=0),
+        piece('{"model": "s"}', "answer", index=0),
+    ),
+    "two in one event": (
+        {
+            "tool_calls": [
+                {"id": "a", "function": {"name": "search", "arguments": ""}},
+                {"function": {"name": "answer", "arguments": '{"model": "s"}'}},
+            ]
+        },
+    ),
+    "arguments as objects": (
+        {"tool_calls": [{"id": "a", "function": {"name": "search", "arguments": {"model": "s"}}}]},
+        {"tool_calls": [{"id": "b", "function": {"name": "answer", "arguments": {"model": "s"}}}]},
+    ),
     "names repeated": (
         piece('{"model":', "search", index=0, id="a"),
         piece(' "s"}', "search", index=0, id="a"),
@@ -83,10 +104,18 @@ NUMBERED = {
 @pytest.mark.parametrize("case", NUMBERED)
 def test_pieces_of_calls_find_their_call(case: str):
     reply = read_reply(gathered(*NUMBERED[case]).body["choices"][0])
-    assert [(call.id, call.name, call.arguments) for call in reply.calls] == [
-        ("a", "search", {"model": "s"}),
-        ("b", "answer", {"model": "s"}),
-    ]
+    first, second = reply.calls
+    assert (first.id, first.name, second.name) == ("a", "search", "answer")
+    assert second.id in ("b", "call_2") and second.arguments == {"model": "s"}
+    assert first.arguments == ({} if case == "two in one event" else {"model": "s"})
+
+
+def test_text_that_comes_in_parts_is_text_and_its_thinking_is_reasoning():
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    found = gathered({"content": [thinking, {"type": "text", "text": "fo"}]}, {"content": "ur"})
+    reply = read_reply(found.body["choices"][0])
+    assert (reply.text, reply.reasoning) == ("four", "hm")
+    assert read_reply({"message": {"content": [thinking, {"text": "four"}]}}) == reply
 
 
 def test_a_stream_is_whole_only_where_the_server_said_so():

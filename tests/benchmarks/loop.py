@@ -137,7 +137,7 @@ async def against_bare(store: Store) -> None:
 
 async def in_process(store: Store, catalog: Catalog) -> None:
     simulated = SimulatedExperts()
-    finders = open_finders(catalog, bundled=corpus(), keys={}, cache=None)
+    finders = open_finders(catalog, bundled=corpus(), key={}.get, cache=None)
     box = packed_toolbox(Experts(catalog, lambda _: simulated), Means(finders, None))
     free = Model(backend="simulated", price=Price())
     calls = [calling("search", {"model": "search-1"}), calling("answer", {"model": "answer-1"})]

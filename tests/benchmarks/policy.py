@@ -38,7 +38,7 @@ def conversations(folder: str) -> tuple[list[tuple], list[ToolCall]]:
     """Return the first messages and tools of the rehearsal's questions, and the calls on offer."""
     catalog = load_catalog("rehearsal")
     simulated = SimulatedExperts()
-    finders = open_finders(catalog, bundled=corpus(), keys={}, cache=None)
+    finders = open_finders(catalog, bundled=corpus(), key={}.get, cache=None)
     experts = Experts(catalog, lambda _: simulated)
     toolbox = packed_toolbox(experts, Means(finders, open_sandbox(Path(folder))))
     offered = toolbox.offer(Preference(), lambda *_: True)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import Memory
 
-from orchestra_app.core.errors import BudgetError
+from orchestra_app.core.errors import BudgetError, StorageError
 from orchestra_app.core.purse import Use
 from orchestra_app.core.task import Budget
 from orchestra_app.core.usage import Price, Usage
@@ -61,11 +61,13 @@ def test_an_account_gives_out_its_cap_at_most_and_all_of_it_if_asked(steps, cap:
         for amount, used in steps:
             ready = await account.ensure(amount)
             assert ready == max(0, min(amount, cap - spent))
-            assert account.take(amount) == (amount <= cap - spent)
-            if amount <= cap - spent:
+            # An excess is no debt of a day that later uses pay: what costs nothing goes on.
+            fits = amount <= (max(0, cap - spent) if day else cap - spent)
+            assert account.take(amount) == fits
+            if fits:
                 account.give(amount - used)
                 spent += used
-            assert memory.taken("day") <= cap
+            assert memory.taken("day") <= max(cap, spent)
         if isinstance(account, Day):
             account.close()
             account.close()
@@ -237,3 +239,37 @@ async def test_processes_on_one_database_keep_the_caps_and_a_killed_one_s_lease_
         await purse.reserve(fee((PICO - taken + 1) / PICO))
     assert (await purse.reserve(fee(1.0, least=0.0))).amount == pytest.approx(1 - taken / PICO, abs=1e-8)
     store.close()
+
+
+async def test_what_is_billed_beyond_a_reservation_counts_at_once_in_every_process():
+    memory = Memory()
+    ours, theirs = Day("day", 1.0, memory), Day("day", 1.0, memory)
+    assert await ours.ensure(pico(0.1)) and ours.take(pico(0.1))
+    ours.give(pico(0.1) - pico(0.9))
+    assert memory.taken("day") >= pico(0.9)
+    assert await theirs.ensure(pico(0.8)) <= pico(0.1) and not theirs.take(pico(0.8))
+    ours.close()
+    theirs.close()
+    assert memory.taken("day") == pico(0.9)
+
+
+class Refusing(Memory):
+    """Accounts whose database cannot be written for a while."""
+
+    broken = False
+
+    def lease(self, key: str, amount: int, cap: int | None) -> bool:
+        if self.broken:
+            raise StorageError("The disk is full.")
+        return super().lease(key, amount, cap)
+
+
+async def test_an_excess_that_cannot_be_written_is_written_at_the_close():
+    memory = Refusing()
+    day = Day("day", 1.0, memory)
+    assert await day.ensure(pico(0.1)) and day.take(pico(0.1))
+    memory.broken = True
+    day.give(pico(0.1) - pico(0.9))
+    memory.broken = False
+    day.close()
+    assert memory.taken("day") == pico(0.9)

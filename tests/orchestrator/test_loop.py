@@ -11,7 +11,7 @@ from orchestra_fakes import World, make_task, make_world, play
 from orchestra_app.backends.base import Request
 from orchestra_app.backends.prices import use_of
 from orchestra_app.backends.scripted import Line, Written, calling
-from orchestra_app.core.errors import BackendError, BudgetError, OrchestraError, ToolError
+from orchestra_app.core.errors import BackendError, BudgetError, ContextError, OrchestraError, ToolError
 from orchestra_app.core.message import Message, Reply, ToolCall
 from orchestra_app.core.purse import Purse
 from orchestra_app.core.task import Preference
@@ -142,6 +142,13 @@ async def test_forced_answers_that_fail_are_tried_on_another_model_and_end_the_r
     assert trace.status == "failed" and trace.error == "No usable answer came: No answer came."
     assert world.called == ["answer-2", "answer-1", "answer-2"]
     assert len(trace.charges) == 5
+
+
+async def test_a_policy_that_cannot_read_its_prompt_is_answered_for():
+    world = make_world([SEARCH, Line(ContextError("The prompt is too long."))])
+    trace = await play(world)
+    assert trace.status == "answered" and trace.turns[-1].forced == "context"
+    assert world.called == ["search-1", "answer-2"] and settled(world)
 
 
 async def test_a_failing_backend_ends_the_run_with_its_charges_kept():

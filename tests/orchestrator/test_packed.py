@@ -203,3 +203,11 @@ def test_a_packed_prompt_never_holds_a_broken_character(runs, documents, repeat:
     assert "\ufffd" not in text
     text.encode()
     assert tokens.count(text) <= 27_000 + 100
+
+
+def test_what_does_not_fit_a_smaller_context_is_left_out_from_the_front():
+    runs = (("print(1)", "1" * 300),)
+    text = user("a" * 900, "b" * 900, runs=runs, limit=1_000)
+    assert len(text) < 1_000 + 100 and "a" * 10 not in text and "b" * 10 in text
+    assert "1" * 100 in text
+    assert user("a" * 900, runs=runs, limit=10**6) == user("a" * 900, runs=runs)

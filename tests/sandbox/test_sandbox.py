@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -280,3 +281,18 @@ async def test_the_probe_finds_what_does_not_hold(claims: dict, finding: str | N
 
     assert found is None if finding is None else finding in str(found)
     assert remembered(tmp_path, "landlock") is (finding is None)
+
+
+def test_a_python_without_what_the_sandbox_needs_is_said_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "memfd_create")
+    assert "no memfd_create" in str(landlock_obstacle())
+    start_early()
+
+
+async def test_without_a_folder_for_temporary_files_the_sandbox_says_so(monkeypatch, tmp_path: Path):
+    sandbox = Landlocked()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(ToolError, match="needs a temporary folder"):
+        await sandbox.run("print(1)")
+    assert "needs a temporary folder" in str(await probe(sandbox, None))
+    await sandbox.aclose()

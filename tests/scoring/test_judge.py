@@ -35,6 +35,8 @@ def written(**fields: object) -> str:
         (written(correct="no"), False),
         (written(correct=True), True),
         (written(correct="Yes."), True),
+        ('{"Correct": "Yes", "Reasoning": "same"}', True),
+        (json.dumps({"result": YES | {"correct": "no"}}), False),
         (f"```json\n{written(correct='no')}\n```", False),
         (f"<think>correct: yes</think>{written(correct='no')}", False),
         (f"Here it is: {written(correct='NO')} I hope that helps.", False),

@@ -6,7 +6,7 @@ from orchestra_app.backends.scripted import Scripted
 from orchestra_app.core.catalog import Model
 from orchestra_app.core.message import Execution
 from orchestra_app.scoring.judge import Judge
-from orchestra_app.scoring.verdict import gold_of, verdict
+from orchestra_app.scoring.verdict import exact, gold_of, verdict
 from tests.backends.conftest import PRICE, RecordingPurse, catalog
 from tests.scoring.scored_traces import label, made
 
@@ -68,3 +68,19 @@ def test_the_gold_answer_is_what_a_person_said_last_else_the_tasks_else_a_labels
     assert gold_of(made(labels=[*said, benchmark], gold="task")) == "b"
     assert gold_of(made(labels=[benchmark], gold="task")) == "task"
     assert gold_of(made(labels=[benchmark])) == "c" and gold_of(made()) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "correct", "note"),
+    [
+        ({"answer": "42."}, True, "normalised exact match"),
+        ({"answer": None, "status": "exhausted"}, False, "no answer was given"),
+        ({"answer": None, "status": "stopped"}, None, ""),
+        ({"answer": None, "status": "interrupted"}, None, ""),
+    ],
+)
+def test_a_rehearsal_question_is_judged_where_the_run_came_to_an_end_of_its_own(fields, correct, note):
+    trace = made(correct="unlabelled", gold="42", **fields)
+    task = trace.task.model_copy(update={"source": "rehearsal:train"})
+    found = exact(trace.model_copy(update={"task": task}))
+    assert (found.correct if found else None, found.note if found else "") == (correct, note)

@@ -11,6 +11,7 @@ from tool_fakes import (
     make_state,
 )
 
+from orchestra_app import config
 from orchestra_app.core.catalog import Source
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document, ToolCall
@@ -155,13 +156,16 @@ async def test_an_expert_without_an_answer_is_told():
     ("keys", "sources"),
     [
         ({}, ["library"]),
-        ({"TAVILY_API_KEY": ""}, ["library"]),
+        ({"TAVILY_API_KEY": " \n"}, ["library"]),
+        ({"TAVILY_API_KEY": "tvly-…"}, ["library"]),
         ({"TAVILY_API_KEY": "k"}, ["library", "web"]),
         ({"TAVILY_KEY": "k"}, ["library", "web"]),
     ],
 )
-def test_the_web_is_a_source_only_with_a_key(keys, sources):
-    assert list(open_finders(make_catalog(), bundled=(), keys=keys, cache=None)) == sources
+def test_the_web_is_a_source_only_with_a_key(monkeypatch, keys, sources):
+    for name in ("TAVILY_API_KEY", "TAVILY_KEY"):
+        monkeypatch.setenv(name, keys.get(name, ""))
+    assert list(open_finders(make_catalog(), bundled=(), key=config.key, cache=None)) == sources
 
 
 async def test_sources_search_the_folder_of_the_catalogue_or_the_bundled_corpus(tmp_path):
@@ -174,7 +178,7 @@ async def test_sources_search_the_folder_of_the_catalogue_or_the_bundled_corpus(
             }
         )
         bundled = [Document(text="bundled tower")]
-        finders = open_finders(catalog, bundled=bundled, keys={"MY_KEY": "k"}, cache=tmp_path / "c")
+        finders = open_finders(catalog, bundled=bundled, key={"MY_KEY": "k"}.get, cache=tmp_path / "c")
         library, web = finders["library"], finders["web"]
         assert isinstance(library, LocalIndex) and isinstance(web, TavilySearch)
         assert [document.text for document in await library.search("tower", 1)] == [found]
@@ -185,9 +189,10 @@ def test_a_source_that_cannot_work_is_left_out_and_says_why(tmp_path):
     gone = Source(kind="local", title="L", folder=str(tmp_path / "gone"))
     web = Source(kind="tavily", title="W", key="MY_KEY")
     catalog = make_catalog(sources={"library": gone, "web": web})
-    assert open_finders(catalog, bundled=(), keys={}, cache=None) == {}
-    assert "does not exist" in obstacle(gone, {})
-    assert obstacle(web, {}) == "Web search needs a key: set MY_KEY."
-    assert "has no folder" in obstacle(Source(kind="local", title="L"), {})
+    assert open_finders(catalog, bundled=(), key={}.get, cache=None) == {}
+    assert "does not exist" in obstacle(gone, {}.get)
+    assert obstacle(web, {}.get) == "Web search needs a key: set MY_KEY."
+    assert "characters that no key has" in obstacle(web, {"MY_KEY": "tvly-…"}.get)
+    assert "has no folder" in obstacle(Source(kind="local", title="L"), {}.get)
     bundled = Source(kind="local", title="L", folder="rehearsal")
-    assert obstacle(web, {"MY_KEY": "k"}) == obstacle(bundled, {}) == ""
+    assert obstacle(web, {"MY_KEY": "k"}.get) == obstacle(bundled, {}.get) == ""

@@ -22,6 +22,7 @@ from orchestra_app.core.task import Preference
 from orchestra_app.core.usage import Price
 from orchestra_app.tools.box import Means, packed_toolbox
 from orchestra_app.tools.expert import AnswerTool, ReasonTool
+from orchestra_app.tools.python import run_python
 
 CODE = "Let us compute.\n```python\nprint(6 * 7)\n```"
 
@@ -317,3 +318,12 @@ def test_what_is_excluded_leaves_the_offer():
     preference = Preference(excluded=("vendor:acme", "answer-2"), weights={"small": 0.7})
     offered = {offer.name: offer.choices for offer in box.offer(preference, lambda tool, alias: True)}
     assert offered == {"search": {"search-2": 0.5}, "enhance_reasoning": {"reasoner-2": 0.7}}
+
+
+async def test_code_that_waits_for_others_until_no_time_is_left_is_given_up():
+    purse, state = FakePurse(seconds=0.05), make_state(make_catalog(simulated=False))
+    with pytest.raises(ToolError, match="sandbox was busy"):
+        await run_python("print(1)", state, purse, FakeSandbox(pause=5.0))
+    assert len(purse.charges) == 1 and not purse.open
+    await run_python("print(1)", state, (booked := FakePurse(seconds=9.0)), FakeSandbox(pause=0.1))
+    assert booked.charges[0].usage.units == pytest.approx(0.0123) and booked.charges[0].usage.seconds >= 0.1

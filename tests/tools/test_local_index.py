@@ -233,3 +233,9 @@ def test_any_text_is_decoded(content):
 def test_any_html_is_read(page):
     title, text = html_text(page)
     assert isinstance(title + text, str)
+
+
+async def test_a_file_whose_name_is_no_text_is_found_under_one_that_is(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("The tower of Velm")
+    (found,) = await LocalIndex("library", folder=tmp_path).search("tower", 1)
+    assert found.model_dump_json() and found.url.startswith("caf")

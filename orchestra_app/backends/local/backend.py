@@ -12,7 +12,7 @@ from orchestra_app.backends.base import Request
 from orchestra_app.backends.local.legal import legal_calls
 from orchestra_app.backends.local.model import Generated, LocalModel
 from orchestra_app.backends.reading import read_reply
-from orchestra_app.core.errors import BackendError, ConfigError
+from orchestra_app.core.errors import BackendError, ConfigError, ContextError
 from orchestra_app.core.message import Reply, Tokens
 from orchestra_app.core.purse import Purse, Reservation, Use
 from orchestra_app.core.usage import Price, Usage
@@ -125,8 +125,13 @@ class LocalBackend:
         """Return a request's prompt and the texts that its reply may be; the first one loads the model."""
         if self._model is None and request.on_text is not None:
             request.on_text(LOADING)
+        state = request.state
+        seconds = None if state.catalog.simulated else state.seconds_left
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, request)
+            async with asyncio.timeout(seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, request)
+        except TimeoutError:
+            raise _too_late(request.name, seconds) from None
         except ConfigError as error:
             raise BackendError(str(error)) from error
 
@@ -240,7 +245,7 @@ def _use(request: Request, input_tokens: int) -> Use:
     """Return the worst case of a request whose prompt has been counted."""
     room = request.model.context - input_tokens
     if room < 1:
-        raise BackendError(
+        raise ContextError(
             f"The prompt has {input_tokens:,} tokens, but the catalogue gives {request.name} a context of "
             f"{request.model.context:,}: raise its context, or ask a shorter question."
         )

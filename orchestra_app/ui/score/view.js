@@ -38,6 +38,8 @@ function newNote(id) {
   make('span', 'bar', button);
   make('span', 'glyph', button);
   const label = make('span', 'label', button);
+  // Until there is known to be room for it, its text need not be laid out.
+  label.hidden = true;
   const item = { button, bar: button.firstChild, label, name: make('bdi', 'who', label), price: make('span', 'price', label) };
   item.line = make('li', '', list);
   item.line.dir = 'auto';
@@ -274,6 +276,8 @@ function picture() {
 }
 
 function measure() {
+  // What is hidden has no size; the one that it had is most likely the one that it will have.
+  if (!lanes.policy.notes.clientWidth) return;
   [wide, high] = [lanes.policy.notes.clientWidth, chart.clientHeight];
   view = scroller.scrollWidth > scroller.clientWidth + 1 ? scroller.clientWidth : 0;
   layout();
