@@ -48,6 +48,8 @@ def main() -> None:
         # A terminal that lacks a character shows a question mark instead of failing.
         getattr(sys, name).reconfigure(errors="replace")
     sys.excepthook = _redacted
+    if any("\udc80" <= each <= "\udcff" for each in "".join(sys.argv)):
+        sys.exit(complain("An argument holds bytes that are no text here; type it in UTF-8."))
     # Calling `app` itself would put Typer's hook in the place of ours.
     typer.main.get_command(app)()
 

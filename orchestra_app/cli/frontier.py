@@ -8,10 +8,17 @@ import typer
 from orchestra_app.cli.app import app, command, opened
 from orchestra_app.core.errors import ConfigError
 
+OF_NEW = (
+    *("limit", "policy", "preset", "prefer", "budget_cost", "budget_seconds", "budget_turns", "repeats"),
+    *("seed", "concurrency"),
+)
+"""The options that define a new sweep."""
+
 
 @app.command()
 @command
 async def frontier(
+    context: typer.Context,
     questions: Annotated[
         str | None,
         typer.Option("--set", help="rehearsal:heldout, FILE.csv, FILE.jsonl or traces."),
@@ -53,11 +60,20 @@ async def frontier(
 
     if csv is not None and csv.exists():
         raise ConfigError(f"{csv} is there already; name another file, or delete this one.")
+    if csv is not None and not csv.parent.is_dir():
+        raise ConfigError(f"{csv.parent} is no folder; make it, or name a file in another one.")
     if resume is not None and questions is not None:
         raise ConfigError("Give --set for a new sweep or --resume for an old one, not both.")
+    idle = () if questions else OF_NEW if resume else (*OF_NEW, "cap")
+    for name in idle:
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE":
+            option = name.replace("_", "-")
+            raise ConfigError(
+                f"--{option} is for a new sweep; give its questions with --set, or leave it out."
+            )
     async with opened() as workspace:
         name = workspace.add_catalog(catalog) if catalog else workspace.default_catalog
-        told = sweeping.Telling(yes=yes, as_json=as_json)
+        told = sweeping.Telling(yes=yes, as_json=as_json, catalog=catalog)
         if resume is not None:
             found, code = await sweeping.resumed(workspace, resume, told, cap=cap)
         elif questions is not None:

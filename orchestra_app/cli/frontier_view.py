@@ -23,7 +23,7 @@ def draw_report(found: Report) -> Group:
     drawn = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for name in COLUMNS:
         drawn.add_column(name, justify="left" if name == "setting" else "right", overflow="fold")
-    order = sorted(found.lines, key=lambda line: line.point.cost.mean)
+    order = found.ordered
     for line in order:
         drawn.add_row(*_cells(line.point, line, found.judged), style=_style(line.point))
     if found.oracle:
@@ -66,7 +66,7 @@ def _cells(point: Point, line: Line | None, judged: bool) -> list[Text]:
         Text(str(point.count)),
         Text(accuracy),
         Text(_with_interval(point.cost)),
-        Text(f"{point.seconds.mean:.1f}"),
+        Text(f"{point.seconds.mean:.1f}" if point.count else "–"),
         Text(_short(point.per_correct.mean) if judged and point.per_correct else "–"),
         Text(f"{point.on_frontier:.2f}" if judged and line and math.isfinite(point.cost.high) else "–"),
         Text("–" if followed is None else f"{followed:.2f}"),
@@ -74,6 +74,8 @@ def _cells(point: Point, line: Line | None, judged: bool) -> list[Text]:
 
 
 def _with_interval(estimate: Estimate, scale: float = 1.0) -> str:
+    if math.isnan(estimate.mean):
+        return "–"
     mean, low, high = (_short(value * scale) for value in estimate)
     return f"{mean} [{low}–{high}]" if math.isfinite(estimate.high) else mean
 

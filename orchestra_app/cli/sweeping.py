@@ -1,5 +1,7 @@
 """Launches, resumes and follows a sweep for `orchestra frontier`."""
 
+import re
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ LEARNED = 5_000
 """Saved traces that a forecast is learned from at most, the newest ones."""
 EVERY = 0.5
 """Seconds between two lines of progress on a terminal."""
-CODES = {"done": 0, "stopped": INTERRUPTED, "capped": EXHAUSTED}
+CODES = {"done": 0, "stopped": INTERRUPTED, "capped": EXHAUSTED, "starved": EXHAUSTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,13 @@ class Telling:
 
     yes: bool
     as_json: bool
+    catalog: str | None = None
+    """The catalogue that was typed; the commands that are told to go on with name it too."""
+
+    def further(self, sentence: str) -> str:
+        """Return what is told to go on with, as it works from here."""
+        known = f" --catalog {shlex.quote(self.catalog)}" if self.catalog else ""
+        return re.sub(r"--resume \w+", rf"\g<0>{known}", sentence)
 
     def show(self, found: Report) -> None:
         """Print a report to standard output."""
@@ -129,8 +138,7 @@ def folder(workspace: Workspace) -> Path:
 async def question_set(workspace: Workspace, name: str, catalog: str) -> questions.QuestionSet:
     """Return the question set of a name that was typed; raises ConfigError."""
     if name == "traces":
-        outcomes = await workspace.store.outcomes(Wanted(catalog=catalog, statuses=FINISHED))
-        return questions.from_outcomes(outcomes)
+        return await questions.from_traces(workspace.store, Wanted(catalog=catalog, statuses=FINISHED))
     if name.startswith("rehearsal"):
         return questions.from_rehearsal(name.partition(":")[2] or "heldout")
     path = Path(name)
@@ -157,7 +165,7 @@ async def _follow(workspace: Workspace, made: Sweep, told: Telling, *, cap: str 
     definition.save(made, folder(workspace))
     ended = await _run(workspace, made)
     if ended.reason:
-        errors.print(ended.reason, markup=False, soft_wrap=True)
+        errors.print(told.further(ended.reason), markup=False, soft_wrap=True)
     rows = await sweep_rows(workspace, made)
     return report(rows, sweep_subject(made, catalog)), CODES[ended.status]
 

@@ -56,12 +56,6 @@ async def train(
     async with opened() as workspace:
         place = resume or folder or training.new_folder(workspace, written)
         definition = written.model_copy(update={"catalog": workspace.add_catalog(written.catalog)})
-        if export_verl is not None:
-            training.hand_over(workspace, definition, export_verl)
-            return 0
-        if launcher is not None:
-            await training.launch(workspace, definition, launcher, written)
-            return 0
         if dry_run:
             found = await training.surveyed(workspace, definition)
             if as_json:
@@ -69,4 +63,10 @@ async def train(
             else:
                 training.show_survey(definition, found)
             return 2 if found.obstacle else 0
+        if export_verl is not None:
+            training.hand_over(workspace, definition, export_verl)
+            return 0
+        if launcher is not None:
+            await training.launch(workspace, definition, launcher, written)
+            return 0
         return await training.run(workspace, definition, place, written, as_json=as_json)

@@ -32,7 +32,7 @@ class Point:
 
     setting: str
     count: int
-    """Questions that its figures rest on."""
+    """Questions that its figures rest on; without any they are NaN."""
     accuracy: Estimate
     cost: Estimate
     """USD per question."""
@@ -138,7 +138,7 @@ def _uncompared(samples: Samples, place: int) -> Point:
     ran = samples.ran[place]
     count = int(ran.sum())
     figures = np.stack([samples.correct[place], samples.cost[place], samples.seconds[place]])[:, ran]
-    means = figures.mean(1) if count else np.zeros(3)
+    means = figures.mean(1) if count else np.full(3, np.nan)
     accuracy, cost, seconds = (Estimate(float(mean), float("-inf"), float("inf")) for mean in means)
     reason = remark("frontier_too_few", count=count)
     return Point(samples.settings[place], count, accuracy, cost, seconds, None, 0.0, False, True, reason)

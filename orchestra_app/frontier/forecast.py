@@ -87,9 +87,10 @@ class Forecaster:
             features[0] = model.centre[0]
         (middle_cost, middle_seconds), (high_cost, high_seconds) = model.quantiles(features[None])[0]
         most = math.inf if budget.cost is None else budget.cost
+        longest = math.inf if budget.seconds is None else budget.seconds
         return Forecast(
             cost=(min(float(middle_cost), most), min(float(high_cost), most)),
-            seconds=(float(middle_seconds), float(high_seconds)),
+            seconds=(min(float(middle_seconds), longest), min(float(high_seconds), longest)),
             coverage=self.coverage[policy],
             count=self.counts[policy],
         )

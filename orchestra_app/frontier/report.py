@@ -24,8 +24,6 @@ class Line:
     setting: str
     policy: str
     runs: int
-    unjudged: int
-    """Runs without a verdict; they count in nothing but the cost of an unlabelled set."""
     point: Point
     adherence: float | None
     """The mean over its runs; None where it was not read."""
@@ -59,6 +57,11 @@ class Report:
     """Days on which the prices were read."""
     simulated: bool | None
     """True: no real money; None: some runs were simulated and some were not."""
+
+    @property
+    def ordered(self) -> list[Line]:
+        """The settings as they are numbered where they are shown: the cheapest first, unknown ones last."""
+        return sorted(self.lines, key=lambda line: (not line.point.count, line.point.cost.mean, line.setting))
 
     @property
     def notes(self) -> list[Remark]:
@@ -133,7 +136,6 @@ def _line(point: Point, subject: Subject, rows: Iterable[Row]) -> Line:
         setting=point.setting,
         policy=policy,
         runs=len(mine),
-        unjudged=sum(row.correct is None for row in mine),
         point=point,
         adherence=math.fsum(followed) / len(followed) if followed else None,
         violations=sum(row.violations for row in mine),

@@ -120,17 +120,23 @@ def oracle(rows: Iterable[Row], settings: Iterable[str]) -> list[Row]:
     """Return the runs of a setting that nobody can run: per question and repeat the cheapest right run.
 
     Where no setting was right it is the cheapest wrong one. Only questions on which every setting has a
-    verdict count, so that more settings on some questions do not make them look easier.
+    verdict count, so that more settings on some questions do not make them look easier; of a setting with
+    fewer runs than another they count in turn.
     """
     wanted = set(settings)
-    by_question: dict[tuple[str, int], dict[str, Row]] = {}
+    by_question: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         if row.setting in wanted and row.correct is not None:
-            by_question.setdefault((row.question, row.repeat), {})[row.setting] = row
+            by_question.setdefault(row.question, {}).setdefault(row.setting, []).append(row)
     return [
-        min(runs.values(), key=lambda run: (run.correct is not True, run.cost, run.seconds)).model_copy(
-            update={"setting": ORACLE}
+        _cheapest_right(runs[repeat % len(runs)] for runs in each.values()).model_copy(
+            update={"setting": ORACLE, "repeat": repeat}
         )
-        for runs in by_question.values()
-        if len(runs) == len(wanted)
+        for each in by_question.values()
+        if len(each) == len(wanted)
+        for repeat in range(max(map(len, each.values())))
     ]
+
+
+def _cheapest_right(runs: Iterable[Row]) -> Row:
+    return min(runs, key=lambda run: (run.correct is not True, run.cost, run.seconds))

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import Status
-from orchestra_app.core.task import Task
 from orchestra_app.frontier.definition import Run, Sweep, runs
+from orchestra_app.orchestrator.ledger import CAPS
 from orchestra_app.storage.outcomes import Outcome, Wanted
 from orchestra_app.storage.store import Store
 
@@ -45,13 +45,13 @@ async def take_stock(store: Store, sweep: Sweep) -> Stock:
     return stock
 
 
-def is_starved(task: Task, status: Status, error: str | None) -> bool:
-    """Return whether a run without a budget of its own found the sweep's money or the day's used up."""
-    return status == "exhausted" and task.budget.cost is None and "$" in (error or "")
+def is_starved(status: Status, error: str | None) -> bool:
+    """Return whether a run ended since a cap that it shares with others, not its own budget, was used up."""
+    return status == "exhausted" and any(f" of {cap}" in (error or "") for cap in CAPS.values())
 
 
 def _again(outcome: Outcome) -> bool:
-    return outcome.status in UNFINISHED or is_starved(outcome.task, outcome.status, outcome.error)
+    return outcome.status in UNFINISHED or is_starved(outcome.status, outcome.error)
 
 
 def _paid(outcome: Outcome, sweep: Sweep) -> float:

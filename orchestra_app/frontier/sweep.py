@@ -18,6 +18,7 @@ from orchestra_app.frontier.definition import Run, Sweep
 from orchestra_app.frontier.rows import Row, row_of
 from orchestra_app.frontier.stock import Stock, is_starved, take_stock
 from orchestra_app.orchestrator.accounts import Shared
+from orchestra_app.orchestrator.ledger import CAPS
 from orchestra_app.orchestrator.loop import Options, Orchestrator
 from orchestra_app.orchestrator.stop import Stop, Stopped
 from orchestra_app.sandbox.base import Sandbox
@@ -62,9 +63,13 @@ class RunFinished(Value):
     """Seconds of real time until the end, at the pace so far."""
 
 
+Ending = Literal["done", "stopped", "capped", "starved"]
+
+
 class SweepFinished(Value):
     type: Literal["sweep-finished"] = "sweep-finished"
-    status: Literal["done", "stopped", "capped"]
+    status: Ending
+    """`capped`: the sweep's own cap is used up; `starved`: one that it shares with others."""
     done: int
     total: int
     spent: float
@@ -132,7 +137,8 @@ class Course:
         self._left = deque(stock.left)
         self._running: dict[asyncio.Task[Trace], tuple[Run, Stop]] = {}
         self._dearest = 0.0
-        self._starved = False
+        self._short: Literal["capped", "starved"] | None = None
+        """Which kind of cap leaves too little for a further run, if one does."""
         self._began, self._before = time.monotonic(), self.done
         cap = definition.cap
         self._account = None if cap is None else Shared(definition.id, max(0.0, cap - self.spent))
@@ -158,12 +164,17 @@ class Course:
                 switch.set()
             await asyncio.gather(*self._running, return_exceptions=True)
 
-    def ending(self) -> tuple[Literal["done", "stopped", "capped"], str]:
+    def ending(self) -> tuple[Ending, str]:
         """Return how the sweep has ended, and what to do where not every run is done."""
         if self.done == self._sweep.total:
             return "done", ""
         if self._stop.is_set:
             return "stopped", f"It was stopped; go on with: orchestra frontier --resume {self._sweep.id}"
+        if self._short == "starved":
+            return "starved", (
+                "Today's cap leaves too little for a whole run; raise it or wait until tomorrow, then go on "
+                f"with: orchestra frontier --resume {self._sweep.id}"
+            )
         return "capped", (
             f"The next run might spend more than the cap of ${self._sweep.cap:g} leaves; "
             f"go on with: orchestra frontier --resume {self._sweep.id} --cap USD"
@@ -187,12 +198,18 @@ class Course:
 
     def _fits(self, run: Run) -> bool:
         """Return whether a run can have all of its budget, so that the cap never bends what is measured."""
-        if self._stop.is_set or self._starved:
+        if self._stop.is_set or self._short:
             return False
-        if self._account is None:
-            return True
         held = sum(self._most(each) for each, _ in self._running.values())
-        return self.spent + held + self._most(run) <= (self._sweep.cap or 0.0)
+        if self._sweep.cap is not None and self.spent + held + self._most(run) > self._sweep.cap:
+            return False
+        ledger = self._orchestrators[run.setting.policy].ledger
+        left = ledger.left(owner=self._sweep.owner, simulated=self._sweep.simulated)
+        if left is None or held + self._most(run) <= left:
+            return True
+        # What is under way leaves something of its budget, most likely.
+        self._short = None if self._running else "starved"
+        return False
 
     def _most(self, run: Run) -> float:
         budget = run.setting.budget.cost
@@ -223,8 +240,10 @@ class Course:
             trace = task.result()
             self.spent += trace.cost
             self._dearest = max(self._dearest, trace.cost)
-            self._starved |= is_starved(trace.task, trace.status, trace.error)
-            if trace.status in ("stopped", "interrupted") or self._starved:
+            if is_starved(trace.status, trace.error):
+                self._short = "capped" if CAPS["job"] in (trace.error or "") else "starved"
+                continue
+            if trace.status in ("stopped", "interrupted"):
                 continue
             await judge(self._world, trace)
             rows.append(finished_row(run, trace))

@@ -124,6 +124,11 @@ class Day:
         self._leased_here.give(amount)
         return True
 
+    @property
+    def left(self) -> float:
+        """USD that this process can still take, as far as the database knows now."""
+        return max(0, self._cap - self._leases.taken(self.name) + self._leased_here.free) / PICO
+
     def take(self, amount: int) -> bool:
         return self._leased_here.take(amount)
 

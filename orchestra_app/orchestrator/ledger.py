@@ -15,6 +15,8 @@ from orchestra_app.orchestrator.clock import Clock
 
 TRIES = 8
 """Times that a reservation is tried again when another run took the money between two looks."""
+CAPS = {"day": "today's cap", "visitor": "the visitor's cap for today", "job": "the cap of the whole job"}
+"""What a shared account is called, by what its name begins with; every other one is a job's."""
 OVERRUN = "billed more than was reserved, so nothing paid starts any more in this run."
 
 
@@ -47,6 +49,8 @@ class RunPurse:
         self._accounts = tuple(accounts)
         self._spent = pico(spent)
         self._reserved = 0
+        self.scarce: str | None = None
+        """The shared account, one of `CAPS`, that left less than was asked for when it was last looked."""
 
     @property
     def spent(self) -> float:
@@ -79,13 +83,16 @@ class RunPurse:
         return await self._ready(pico(wanted), 0) / PICO
 
     async def _ready(self, wanted: int, hold: int, *, paid: bool = True) -> int:
+        self.scarce = None
         if self.overrun:
             return 0
         ready = wanted if self._cap is None else min(wanted, self._cap - self._spent - self._reserved - hold)
         for account in self._accounts if paid else ():
             if ready <= 0:
                 return 0
-            ready = min(ready, await account.ensure(ready + hold) - hold)
+            found = await account.ensure(ready + hold) - hold
+            if found < ready:
+                ready, self.scarce = found, CAPS.get(account.name.split(":")[0], CAPS["job"])
         return max(0, ready)
 
     def _take(self, amount: int, hold: int, *, paid: bool) -> bool:
@@ -127,7 +134,8 @@ class RunPurse:
             raise BudgetError(f"{self.overrun} {OVERRUN}")
         left = await self._ready(least, held, paid=use.paid) / PICO
         raise BudgetError(
-            f"{use.who} could cost ${least / PICO:.6f}, but only ${left:.6f} are left for it.",
+            f"{use.who} could cost ${least / PICO:.6f}, but only ${left:.6f} are left for it"
+            f"{f' of {self.scarce}' if self.scarce else ''}.",
             needed=least / PICO,
             left=left,
         )
@@ -253,16 +261,21 @@ class Ledger:
 
         spent, seconds: what turns taken over from another trace have used of the budget.
         """
-        accounts: list[Account] = [job] if job else []
-        if not simulated:
-            today = self._today().isoformat()
-            self._forget(today)
-            if self._daily_cap is not None:
-                accounts.append(self._day(f"day:{today}", self._daily_cap))
-            if self._visitor_cap is not None:
-                accounts.append(self._day(f"visitor:{owner}:{today}", self._visitor_cap))
+        accounts = [*([job] if job else []), *self._today_of(owner, simulated)]
         clock = Clock(simulated=simulated, start=seconds)
         return RunPurse(budget, accounts, clock=clock, spent=spent)
+
+    def left(self, *, owner: str, simulated: bool) -> float | None:
+        """Return the USD that the day's caps leave this owner's runs; None: without limit."""
+        return min((day.left for day in self._today_of(owner, simulated)), default=None)
+
+    def _today_of(self, owner: str, simulated: bool) -> list[Day]:
+        if simulated:
+            return []
+        today = self._today().isoformat()
+        self._forget(today)
+        caps = ((f"day:{today}", self._daily_cap), (f"visitor:{owner}:{today}", self._visitor_cap))
+        return [self._day(key, cap) for key, cap in caps if cap is not None]
 
     def _day(self, key: str, cap: float) -> Day:
         if key not in self._days:

@@ -66,6 +66,8 @@ class _Means:
     """Pico-dollars."""
     seconds: float | None
     overrun: str | None
+    scarce: str | None
+    """The shared cap that leaves so little, where it is not the run's own budget."""
 
     def fits(self, floor: Floor, hold: Hold, slack: float = SLACK) -> bool:
         if not self.pays(floor, hold):
@@ -155,7 +157,7 @@ async def _means(toolbox: Toolbox, state: State, purse: RunPurse, growth: float)
         # All that a call and its hold can come to: no shared account has to lease more than that.
         most = 2 * max((floor.cost or 0.0 for _, _, floor in floors), default=0.0) + growth
         left = round(await purse.available(most) * pico(1))
-    return _Means(floors, left, purse.seconds_left, purse.overrun)
+    return _Means(floors, left, purse.seconds_left, purse.overrun, purse.scarce)
 
 
 def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[list[Ending], State]:
@@ -264,7 +266,7 @@ def _cannot_reply(policy: Policy, cost: float | None, means: _Means) -> str:
 def _too_dear(what: str, cost: float | None, means: _Means) -> str:
     if means.overrun:
         return f"{means.overrun} {OVERRUN}"
-    return (
-        f"{what} could cost ${cost or 0.0:.4f}, but only ${means.dollars:.4f} are left: "
-        "raise the budget in dollars."
-    )
+    short = f"{what} could cost ${cost or 0.0:.4f}, but only ${means.dollars:.4f} are left"
+    if means.scarce:
+        return f"{short} of {means.scarce}: raise that cap, or ask again when there is more."
+    return f"{short}: raise the budget in dollars."

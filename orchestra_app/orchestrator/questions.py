@@ -14,7 +14,8 @@ from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.task import MAX_QUESTION
 from orchestra_app.core.value import Value
 from orchestra_app.rehearsal import questions as rehearsal
-from orchestra_app.storage.outcomes import Outcome
+from orchestra_app.storage.outcomes import Outcome, Wanted
+from orchestra_app.storage.store import Store
 
 MOST_BYTES = 64 * 2**20
 QUESTION_NAMES = ("question", "problem", "prompt", "input")
@@ -102,15 +103,19 @@ def from_rows(rows: Iterable[Found], title: str) -> QuestionSet:
     return QuestionSet(title, tuple(found.values()), tuple(refused))
 
 
-def from_outcomes(outcomes: Iterable[Outcome], golds: Mapping[str, str] | None = None) -> QuestionSet:
-    """Return the questions of saved traces, each once, with the answer that any of them has.
+async def from_traces(store: Store, wanted: Wanted) -> QuestionSet:
+    """Return the questions of saved traces, each once, with the answer that is known; raises ConfigError.
 
-    golds: answers by question that labels gave.
+    What a person said last is believed before what came with the question.
     """
+    return _of_outcomes(await store.outcomes(wanted), await store.golds(wanted))
+
+
+def _of_outcomes(outcomes: Iterable[Outcome], golds: Mapping[str, str]) -> QuestionSet:
     answers: dict[str, str | None] = {}
     for outcome in outcomes:
         text = outcome.task.question
-        answers[text] = answers.get(text) or outcome.task.answer or (golds or {}).get(text)
+        answers[text] = golds.get(text) or answers.get(text) or outcome.task.answer
     if not answers:
         raise ConfigError('No trace is saved yet; ask something first: orchestra ask "What is 6 * 7?"')
     questions = (

@@ -64,20 +64,35 @@ _COLUMNS = [TRACE.c[name] for name in Outcome.__dataclass_fields__ if name != "t
 def list_outcomes(connection: Connection, wanted: Wanted) -> tuple[Outcome, ...]:
     """Return what came of the runs that are wanted, the newest first."""
     query = select(*_COLUMNS, EVENT.c.body).join(EVENT, EVENT.c.trace_id == TRACE.c.id)
-    query = query.where(EVENT.c.type == "started")
-    if wanted.group is not None:
-        # SQLite's LIKE would not use the index of the groups.
-        glob = connection.dialect.name == "sqlite"
-        begins = TRACE.c.group.op("GLOB" if glob else "LIKE")(wanted.group + ("*" if glob else "%"))
-        query = query.where(begins)
-    for name in ("catalog", "catalog_hash", "owner"):
-        if (value := getattr(wanted, name)) is not None:
-            query = query.where(TRACE.c[name] == value)
-    for column, values in ((TRACE.c.status, wanted.statuses), (TRACE.c.verdict, wanted.verdicts)):
-        if values is not None:
-            query = query.where(column.in_(values))
+    query = query.where(EVENT.c.type == "started", *_conditions(wanted, connection.dialect.name))
     query = query.order_by(TRACE.c.started_at.desc(), TRACE.c.id.desc()).limit(wanted.limit)
     return tuple(_outcome(dict(row)) for row in connection.execute(query).mappings())
+
+
+def list_golds(connection: Connection, wanted: Wanted) -> dict[str, str]:
+    """Return the right answers that people gave on the runs that are wanted, the last by question."""
+    query = select(EVENT.c.body, LABEL.c.body.label("said")).join(TRACE, EVENT.c.trace_id == TRACE.c.id)
+    query = query.join(LABEL, LABEL.c.trace_id == TRACE.c.id).order_by(LABEL.c.at, LABEL.c.id)
+    query = query.where(EVENT.c.type == "started", LABEL.c.source == "human", LABEL.c.call_id.is_(None))
+    query = query.where(*_conditions(wanted, connection.dialect.name))
+    found: dict[str, str] = {}
+    for row in connection.execute(query):
+        if gold := Label.model_validate_json(row.said).gold:
+            found[RolloutStarted.model_validate_json(row.body).task.question] = gold
+    return found
+
+
+def _conditions(wanted: Wanted, dialect: str) -> Iterator[Any]:
+    if wanted.group is not None:
+        # SQLite's LIKE would not use the index of the groups.
+        glob = dialect == "sqlite"
+        yield TRACE.c.group.op("GLOB" if glob else "LIKE")(wanted.group + ("*" if glob else "%"))
+    for name in ("catalog", "catalog_hash", "owner"):
+        if (value := getattr(wanted, name)) is not None:
+            yield TRACE.c[name] == value
+    for column, values in ((TRACE.c.status, wanted.statuses), (TRACE.c.verdict, wanted.verdicts)):
+        if values is not None:
+            yield column.in_(values)
 
 
 def read_traces(connection: Connection, ids: Sequence[str]) -> dict[str, Trace]:

@@ -18,7 +18,7 @@ from orchestra_app.storage.database import Database
 from orchestra_app.storage.inserting import Inserted
 from orchestra_app.storage.kin import Kin, find_kin
 from orchestra_app.storage.opening import open_database
-from orchestra_app.storage.outcomes import Outcome, Wanted, list_outcomes, read_traces
+from orchestra_app.storage.outcomes import Outcome, Wanted, list_golds, list_outcomes, read_traces
 from orchestra_app.storage.queries import (
     Facets,
     Filter,
@@ -81,6 +81,10 @@ class Store:
     async def outcomes(self, wanted: Wanted) -> tuple[Outcome, ...]:
         """Return what came of many runs, without their turns, the newest first."""
         return await asyncio.to_thread(self._read, list_outcomes, wanted)
+
+    async def golds(self, wanted: Wanted) -> dict[str, str]:
+        """Return the right answers that people gave on the runs that are wanted, the last by question."""
+        return await asyncio.to_thread(self._read, list_golds, wanted)
 
     async def list(
         self, wanted: Filter = ALL, *, page: int = 1, size: int = 50, sort: Sort = "newest"

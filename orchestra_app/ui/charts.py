@@ -12,7 +12,7 @@ from orchestra_app.frontier.bootstrap import Cloud, Estimate, by_seconds, covari
 from orchestra_app.frontier.compare import Point
 from orchestra_app.frontier.report import Report
 from orchestra_app.frontier.staircase import Band, band, on_frontier
-from orchestra_app.ui.comparison import each_cost, ordered, percent
+from orchestra_app.ui.comparison import each_cost, percent
 from orchestra_app.ui.markup import seconds
 
 Axis = Literal["cost", "seconds"]
@@ -69,7 +69,7 @@ def frontier_chart(found: Report, axis: Axis, texts: Texts) -> Any:
 def _marks(found: Report, cloud: Cloud, axis: Axis) -> tuple[list[_Mark], float]:
     """Return the marks, and where on the axis stands what is free."""
     shares = dict(zip(cloud.samples.settings, on_frontier(cloud), strict=True))
-    points = [(str(number), line.point) for number, line in enumerate(ordered(found), 1)]
+    points = [(str(number), line.point) for number, line in enumerate(found.ordered, 1) if line.point.count]
     paid = [value for _, point in points if (value := getattr(point, axis).mean) > 0]
     free = min(paid, default=1.0) / FREE
     marks = []

@@ -23,15 +23,10 @@ LISTED = 30
 """Traces that are linked one by one."""
 
 
-def ordered(found: Report) -> list[Line]:
-    """Return the settings as they are numbered in the table and in the chart, the cheapest first."""
-    return sorted(found.lines, key=lambda line: (line.point.cost.mean, line.setting))
-
-
 def table(found: Report, texts: Texts, *, picked: str = "") -> Markup:
     """Return a row per setting; a click on its name shows it beside the others."""
     head = ("number", "setting", "n", *FIGURES)
-    rows = [_row(str(number), line, found, texts, picked) for number, line in enumerate(ordered(found), 1)]
+    rows = [_row(str(number), line, found, texts, picked) for number, line in enumerate(found.ordered, 1)]
     if found.oracle:
         rows.append(_computed(found.oracle, texts))
     titles = (tag("th", texts[f"frontier_{name}"], scope="col", class_=name) for name in head)
@@ -65,7 +60,7 @@ def _row(number: str, line: Line, found: Report, texts: Texts, picked: str) -> M
     cells = (
         _stacked(percent(point.accuracy)) if found.judged else "–",
         _stacked(each_cost(point.cost)),
-        seconds(point.seconds.mean),
+        seconds(point.seconds.mean) if point.count else "–",
         _stacked(_ratio(point)) if found.judged else "–",
         f"{point.on_frontier:.0%}" if compared else "–",
         "–" if line.adherence is None else f"{line.adherence:.0%}",
@@ -110,12 +105,12 @@ def health_table(found: Report, texts: Texts) -> Markup:
     """Return how each policy spreads its calls over models and tools, the alarms first."""
     alarms = [
         tag("p", tag("b", line.setting), " ", each.alarm.said(texts), class_="alarm", role="status")
-        for line in ordered(found)
+        for line in found.ordered
         for each in (line.models, line.routing)
         if each.alarm
     ]
     head = ("setting", "calls", "model_entropy", "tool_entropy", "favourite", "own")
-    rows = [_health(line, texts) for line in ordered(found) if line.models.calls]
+    rows = [_health(line, texts) for line in found.ordered if line.models.calls]
     if not rows:
         return tag("p", texts["frontier_no_calls"], class_="quiet")
     titles = (tag("th", texts[f"frontier_{name}"], scope="col") for name in head)
@@ -226,7 +221,7 @@ def _traces(rows: Sequence[Row], link: str, texts: Texts) -> Markup:
 
 def _differences(found: Report, setting: str, texts: Texts) -> Markup | None:
     rows = []
-    for number, line in enumerate(ordered(found), 1):
+    for number, line in enumerate(found.ordered, 1):
         apart = found.frontier.difference(setting, line.setting) if line.setting != setting else None
         if apart is None:
             continue
@@ -277,12 +272,16 @@ def _plain(value: object) -> object:
 
 def percent(estimate: Estimate) -> str:
     """Return an accuracy with its interval, in per cent."""
+    if math.isnan(estimate.mean):
+        return "–"
     mean, low, high = (100 * value for value in estimate)
     return f"{mean:.1f} % [{low:.1f}–{high:.1f}]" if math.isfinite(estimate.high) else f"{mean:.1f} %"
 
 
 def each_cost(estimate: Estimate) -> str:
     """Return USD per question with the interval."""
+    if math.isnan(estimate.mean):
+        return "–"
     if not math.isfinite(estimate.high):
         return dollars(estimate.mean, 5)
     return f"{dollars(estimate.mean, 5)} [{estimate.low:.5f}–{estimate.high:.5f}]"

@@ -214,7 +214,7 @@ async def _question_set(desk: Desk, visitor: Visitor, form: Form) -> questions.Q
             return await asyncio.to_thread(questions.from_file, path)
         case "traces":
             wanted = Wanted(catalog=_name(form.catalog), owner=whose(visitor), statuses=FINISHED)
-            return questions.from_outcomes(await desk.workspace.store.outcomes(wanted))
+            return await questions.from_traces(desk.workspace.store, wanted)
         case str() as split if split in SETS:
             return questions.from_rehearsal(split.partition(":")[2])
     raise ConfigError(texts["no_such"].format(field=texts["frontier_set"]))

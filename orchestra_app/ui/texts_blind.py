@@ -71,7 +71,7 @@ CHINESE = {
     "blind_b": "B 更好",
     "blind_both bad": "都不好",
     "blind_said_tie": "平局",
-    "blind_trace": "打开记录",
+    "blind_trace": "打开轨迹",
     "blind_own": "自定滑块",
     "blind_table": "各设置的对比",
     "blind_table_empty": "还没有投票。每次投票后表格都会更新。",

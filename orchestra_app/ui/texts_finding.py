@@ -45,7 +45,7 @@ CHINESE = {
     "finding_unread": "无法识别，未用于筛选：{names}。请写成 0.05 或 2026-01-31。",
     "finding_previous": "上一页",
     "finding_next": "下一页",
-    "finding_you": "您",
+    "finding_you": "你",
     "finding_visitor": "访客 {name}",
     "finding_fork": "分支自 {id}",
     "finding_group": "组 {name}",

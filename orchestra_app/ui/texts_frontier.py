@@ -102,6 +102,8 @@ ENGLISH = remarks.ENGLISH | {
     "twice when you go on.",
     "frontier_capped": "{done} of {total} runs are done and the next might spend more than the cap "
     "leaves; {spent} spent. Give a higher cap and go on.",
+    "frontier_starved": "{done} of {total} runs are done, and today's cap leaves too little for a whole run; "
+    "{spent} spent. Raise that cap or wait until tomorrow, then go on.",
     "frontier_left": "{left} of {total} runs are left. They go on where they were; nothing is paid twice.",
     "frontier_no_sweep": "There is no sweep {id} that you may see.",
     "frontier_forecast": "Forecast {cost} · {seconds}; 9 in 10 stay within {most} · {longest}",
@@ -126,7 +128,7 @@ CHINESE = {
     "frontier_csv": "CSV",
     "frontier_legend": "— 前沿及其 95 % 区带 · ● 设置及其 95 % 椭圆 · 灰色：与一个不更贵的设置无法区分 · "
     "★ 先知，计算得出",
-    "frontier_empty_labelled": "此目录还没有已标注的轨迹。先提问并评判答案，或运行一次扫描：演练题有已知"
+    "frontier_empty_labelled": "此目录还没有已标注的轨迹。先提问并评判答案，或运行一次扫描：排练题有已知"
     "答案，其轨迹会立即得到评判。",
     "frontier_empty_sweep": "这次扫描还没有完成的运行。",
     "frontier_few": "图表要求每个设置至少有 10 道已评判的题；在此之前，表中列出已有的数据。",
@@ -150,7 +152,7 @@ CHINESE = {
     "frontier_per_correct": "每个正确答案的美元",
     "frontier_on_frontier": "P(前沿)",
     "frontier_chance": "位于前沿的概率为 {share}",
-    "frontier_adherence": "遵从度",
+    "frontier_adherence": "遵循度",
     "frontier_oracle": "先知",
     "frontier_oracle_how": "计算得出，从未运行：每题取答对的设置中最便宜的一个。",
     "frontier_pick_hint": "在图中或表中选一个设置，即可与其他所有设置比较。",
@@ -175,7 +177,7 @@ CHINESE = {
     "frontier_sweep": "新的扫描",
     "frontier_admins_only": "只有此安装的管理者才能开始扫描。",
     "frontier_set": "题目",
-    "frontier_set_heldout": "演练，留出集",
+    "frontier_set_heldout": "排练，留出集",
     "frontier_set_file": "我自己的文件",
     "frontier_set_traces": "我已保存轨迹中的题目",
     "frontier_file": "含 question 与 answer 的 CSV 或 JSONL",
@@ -218,8 +220,10 @@ CHINESE = {
     "frontier_stopped": "已停止，完成 {total} 次中的 {done} 次；花费 {spent}。继续时不会重复付费。",
     "frontier_capped": "已完成 {total} 次中的 {done} 次，下一次可能超出上限；已花费 {spent}。请提高上限"
     "后继续。",
+    "frontier_starved": "已完成 {total} 次中的 {done} 次，今日上限已不足以完成一次运行；已花费 {spent}。"
+    "请提高今日上限或等到明天，然后继续。",
     "frontier_left": "{total} 次运行中还剩 {left} 次。将从中断处继续，不会重复付费。",
-    "frontier_no_sweep": "没有您可以查看的扫描 {id}。",
+    "frontier_no_sweep": "没有你可以查看的扫描 {id}。",
     "frontier_forecast": "预测 {cost} · {seconds}；十次中有九次不超过 {most} · {longest}",
     "frontier_forecast_why": "来自 {count} 条已保存的轨迹；在未见过的轨迹上实测，{cost} 与 {seconds} 未超出",
     "frontier_forecast_none": "尚无预测：需要 {fewest} 条 {policy} 的已完成轨迹，目前有 {count} 条。",

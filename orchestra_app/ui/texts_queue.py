@@ -20,7 +20,6 @@ ENGLISH = {
     "queue_kappa": "Cohen's κ {kappa} (95 %: {low} to {high}) · n = {number} pairs · {share} the same",
     "queue_kappa_none": "κ is not known yet: {share} of the traces are served to two people, and the "
     "{number} pairs of verdicts so far do not suffice. It takes two people and different verdicts.",
-    "queue_narrow": "What to label",
     "queue_none_yet": "There is nothing to label yet. Ask a question; its answer then waits here.",
     "queue_none_done": "Everything is labelled. Thank you.",
     "queue_none_second": "You have labelled all you can. {number} traces wait for a second person.",
@@ -71,7 +70,6 @@ CHINESE = {
     "queue_kappa": "Cohen κ {kappa}（95 %：{low} 至 {high}）· n = {number} 对 · {share} 相同",
     "queue_kappa_none": "κ 尚不可知：{share} 的轨迹会分给两个人，目前的 {number} 对判定还不够。"
     "需要两个人和不同的判定。",
-    "queue_narrow": "标注哪些",
     "queue_none_yet": "还没有可标注的内容。先提一个问题，它的答案会在这里等待判定。",
     "queue_none_done": "全部标注完毕，谢谢。",
     "queue_none_second": "你能标注的都完成了。{number} 条轨迹在等第二个人。",

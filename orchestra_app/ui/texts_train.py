@@ -42,7 +42,6 @@ ENGLISH = {
         "No job yet. Look what there is to learn, then launch one: on this machine the "
         "small policy takes minutes and needs no GPU."
     ),
-    "train_pick": "Choose a job to see its curves.",
     "train_status_queued": "queued",
     "train_status_running": "running",
     "train_status_done": "done",
@@ -61,7 +60,6 @@ ENGLISH = {
     "train_keep": "Keep it",
     "train_stopping": "Stopping: the job writes a checkpoint first.",
     "train_deleted": "The job is deleted.",
-    "train_curves": "Curves",
     "train_reward_curve": "Reward",
     "train_accuracy_curve": "Right answers",
     "train_cost_curve": "USD per question",
@@ -90,7 +88,6 @@ ENGLISH = {
         "benchmark, {judge} judge · {share} simulated"
     ),
     "train_download": "Pack for download",
-    "train_packed": "Packed: {name}",
     "train_file": "Checkpoint as a file",
     "train_push": "Push to the Hub",
     "train_push_to": "user/model on the Hub",
@@ -159,10 +156,9 @@ CHINESE = {
     "train_settings": "各项设置的含义",
     "train_look": "有什么可学？",
     "train_launch": "启动",
-    "train_only_admin": "这里只有管理员可以训练。您可以查看任务和曲线。",
+    "train_only_admin": "这里只有管理员可以训练。你可以查看任务和曲线。",
     "train_jobs": "任务",
     "train_none": "还没有任务。先看看有什么可学，再启动一个：在本机训练小策略只需几分钟，不需要 GPU。",
-    "train_pick": "选择一个任务查看曲线。",
     "train_status_queued": "排队中",
     "train_status_running": "运行中",
     "train_status_done": "完成",
@@ -181,7 +177,6 @@ CHINESE = {
     "train_keep": "保留",
     "train_stopping": "正在停止：先写检查点。",
     "train_deleted": "任务已删除。",
-    "train_curves": "曲线",
     "train_reward_curve": "奖励",
     "train_accuracy_curve": "正确率",
     "train_cost_curve": "每题美元",
@@ -210,7 +205,6 @@ CHINESE = {
         "{benchmark}，评审 {judge} · 模拟占 {share}"
     ),
     "train_download": "打包下载",
-    "train_packed": "已打包：{name}",
     "train_file": "检查点文件",
     "train_push": "推送到 Hub",
     "train_push_to": "Hub 上的 用户/模型",

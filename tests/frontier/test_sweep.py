@@ -160,6 +160,28 @@ async def test_without_budgets_the_cap_still_holds_and_a_starved_run_is_run_agai
     ]
 
 
+async def test_a_day_s_cap_ends_a_sweep_before_it_bends_what_is_measured(home):
+    home.mkdir()
+    real = home / "real.toml"
+    real.write_text('name = "real"\nextends = "rehearsal"\nsimulated = false\n')
+    settings = Settings(home=home, catalog=str(real), daily_cap=0.3)
+    world = await Workspace.open(settings)
+    try:
+        chosen = settings_of(["best-pipeline"], {"balanced": Preference()}, [Budget(cost=0.1)])
+        made = define(world, 30, settings=chosen, simulated=False, concurrency=4)
+        events = await follow(world, made)
+        assert events[-1].status == "starved" and "cap" in events[-1].reason
+        assert 0 < events[-1].done < made.total and 0.2 < events[-1].spent <= 0.3
+        assert {row.status for row in rows_of(events) if row.setting != "do-nothing"} == {"answered"}
+    finally:
+        await world.aclose()
+    later = await Workspace.open(settings.model_copy(update={"daily_cap": None}))
+    try:
+        assert (await follow(later, made))[-1].status == "done"
+    finally:
+        await later.aclose()
+
+
 def _killed_after(count: int, home: Path) -> list[str]:
     """Return the traces that a process said were finished before it was killed."""
     script, root = Path(__file__).with_name("sweep_world.py"), str(Path(__file__).parents[2])

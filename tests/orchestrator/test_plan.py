@@ -247,7 +247,8 @@ async def test_a_shared_account_is_a_limit_like_the_budget():
     assert aliases((await packed(purse_of(None, None, day))).offered) == aliases(
         (await packed(purse_of(0.008))).offered
     )
-    assert "raise the budget" in (await packed(purse_of(None, None, Day("d", 0.0, Memory())))).refusal
+    used_up = (await packed(purse_of(None, None, Day("day:2026-01-01", 0.0, Memory())))).refusal
+    assert "are left of today's cap: raise that cap" in used_up
 
 
 def finals(*lengths: int) -> Iterator[tuple[str, tuple[Message, ...]]]:

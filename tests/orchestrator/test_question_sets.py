@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from contextlib import aclosing
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from orchestra_app import Options, Settings, Workspace
 from orchestra_app.core.errors import ConfigError
-from orchestra_app.orchestrator.questions import from_file, from_outcomes, from_rehearsal
+from orchestra_app.core.trace import Label
+from orchestra_app.orchestrator.questions import from_file, from_rehearsal, from_traces
 from orchestra_app.rehearsal.questions import as_task
 from orchestra_app.rehearsal.questions import questions as rehearsal_questions
 from orchestra_app.storage.outcomes import Wanted
@@ -128,7 +130,16 @@ async def test_the_questions_of_saved_traces_come_once_with_their_answers(home):
                     world.rollout(orchestrator, as_task(question), Options(seed=1))
                 ) as rollout:
                     [_ async for _ in rollout]
-        found = from_outcomes(await world.store.outcomes(Wanted()))
+        found = await from_traces(world.store, Wanted())
+        assert len(found.questions) == 3 and found.answered == 3
+        last = (await world.store.outcomes(Wanted(limit=1)))[0]
+        for hour, gold in enumerate(("Leonardo", "Michelangelo")):
+            at = datetime(2026, 1, 1, hour, tzinfo=UTC)
+            said = Label(source="human", correct=False, gold=gold, by="local", at=at)
+            await world.store.add_label(last.id, said)
+        corrected = await from_traces(world.store, Wanted(owner="local"))
+        assert {each.text: each.answer for each in corrected.questions}[last.task.question] == "Michelangelo"
+        with pytest.raises(ConfigError, match="No trace is saved"):
+            await from_traces(world.store, Wanted(owner="somebody"))
     finally:
         await world.aclose()
-    assert len(found.questions) == 3 and found.answered == 3

@@ -10,7 +10,7 @@ from orchestra_app.catalogs import load_catalog
 from orchestra_app.frontier.report import Report, Subject, report
 from orchestra_app.frontier.rows import Row
 from orchestra_app.ui.charts import Axis, frontier_chart
-from orchestra_app.ui.comparison import details, health_table, ordered, table
+from orchestra_app.ui.comparison import details, health_table, table
 from orchestra_app.ui.texts import TEXTS
 
 NASTY = '<img src=x onerror="window.hurt=1">${window.hurt=1}'
@@ -66,7 +66,7 @@ def test_every_setting_is_one_point_numbered_as_in_the_table():
             strict=True,
         )
     )
-    assert points == {line.setting: str(n) for n, line in enumerate(ordered(found), 1)}
+    assert points == {line.setting: str(n) for n, line in enumerate(found.ordered, 1)}
     assert shown["oracle"]["marker"]["symbol"] == "star"
 
 

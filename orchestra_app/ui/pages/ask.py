@@ -156,7 +156,8 @@ async def started(
     try:
         run = await begin(desk, visitor, wish, catalog=catalog, policy=policy, consent=consented(browser))
     except OrchestraError as error:
-        return {page.problem: said(str(error)), page.current: ""}
+        # What is on the page stays there, with its buttons.
+        return {page.problem: said(str(error))}
     return {
         page.problem: None,
         page.current: run.id,

@@ -34,14 +34,16 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
-    async def arrive(request: gr.Request, stored: Any, catalog: Any, current: Any) -> Values:
+    async def arrive(
+        request: gr.Request, stored: Any, current: Any, catalog: Any, one: Any, other: Any
+    ) -> Values:
         who = visitor(request, stored)
         duel = known.open(who)
         resumed = {page.current: duel.id} if duel and not current else {}
-        return await offered(desk, page, catalog) | resumed
+        return await offered(desk, page, catalog, (one, other)) | resumed
 
-    async def refresh(catalog: Any) -> Values:
-        return await offered(desk, page, catalog)
+    async def refresh(catalog: Any, one: Any, other: Any) -> Values:
+        return await offered(desk, page, catalog, (one, other))
 
     async def start_both(request: gr.Request, stored: Any, *values: Any) -> Values:
         return await asked(desk, known, page, visitor(request, stored), (consented(stored), *values))
@@ -74,11 +76,12 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     here, menus = [page.browser, page.current], [*page.policies, page.random, page.told]
     counting: tuple[Any, ...] = (count, [page.browser], [page.table])
     form = [page.question, page.catalog, page.surprise, *page.policies, *page.presets]
-    arriving = [page.browser, page.catalog, page.current]
+    picked = [page.catalog, *page.policies]
+    arriving = [*here, *picked]
     tab.select(arrive, arriving, [*menus, page.current], **MANY).then(
         attach, here, page.outputs, **MANY
     ).then(*counting, **MANY)
-    page.catalog.input(refresh, page.catalog, menus, **MANY)
+    page.catalog.input(refresh, picked, menus, **MANY)
     page.random.click(lambda: choices.example(random.choice(choices.KINDS)), None, page.question, **MANY)
     page.surprise.input(lambda on: gr.Row(visible=not on), page.surprise, page.menus, **MANY)
     begun = page.ask.click(start_both, [page.browser, *form], page.outputs, **MANY)
@@ -89,15 +92,19 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     page.stop.click(stop, here, None, **MANY)
 
 
-async def offered(desk: Desk, page: BlindPage, catalog: Any) -> Values:
-    """Return the menus of a catalogue's policies."""
+async def offered(desk: Desk, page: BlindPage, catalog: Any, chosen: tuple[Any, Any]) -> Values:
+    """Return the menus of a catalogue's policies; what was chosen in them stays if it is still there."""
     try:
         entries = await desk.workspace.policies(catalog)
         simulated = desk.workspace.catalog(catalog).simulated
     except OrchestraError as error:
         return {page.told: _told(str(error), "trouble")}
-    menu = gr.Dropdown(choices.policies(entries), value=entries[0].name)
-    return dict.fromkeys(page.policies, menu) | {page.random: gr.Button(visible=simulated)}
+    names = [entry.name for entry in entries]
+    menus: Values = {
+        menu: gr.Dropdown(choices.policies(entries), value=name if name in names else names[0])
+        for menu, name in zip(page.policies, chosen, strict=True)
+    }
+    return menus | {page.random: gr.Button(visible=simulated)}
 
 
 async def asked(

@@ -111,7 +111,8 @@ def exported(manifest: Manifest, texts: Texts) -> list[str]:
     counts = {"traces": manifest.traces, "rows": manifest.rows, "simulated": manifest.simulated}
     said = [texts["exchange_made"].format(**counts)]
     if manifest.left_out:
-        left = ", ".join(f"{number} {reason}" for reason, number in manifest.left_out.items())
+        known = ((texts.get(f"exchange_left {reason}", reason), n) for reason, n in manifest.left_out.items())
+        left = ", ".join(f"{number} {reason}" for reason, number in known)
         said.append(texts["exchange_left"].format(left=left))
     return said
 

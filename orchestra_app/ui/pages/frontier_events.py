@@ -67,8 +67,10 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
-    async def arrive(request: gr.Request, stored: Any, source: Any, catalog: Any) -> dict[Any, Any]:
-        return await arrived(desk, page, visitor(request, stored), source, catalog)
+    async def arrive(
+        request: gr.Request, stored: Any, source: Any, catalog: Any, policies: Any
+    ) -> dict[Any, Any]:
+        return await arrived(desk, page, visitor(request, stored), source, catalog, policies)
 
     async def attach(
         request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any
@@ -115,7 +117,8 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
                 return {form.plan: said(str(error)), form.sure: gr.Row(visible=False)}
             if isinstance(begun, Planned):
                 return {form.plan: plan_shown(begun, TEXTS[who.language]), form.sure: gr.Row(visible=True)}
-            here = await arrived(desk, page, who, begun.definition.id, begun.definition.catalog.name)
+            made = begun.definition
+            here = await arrived(desk, page, who, made.id, made.catalog.name, sent.policies)
             # It can be stopped before its first figures are drawn.
             under_way = {page.stop: gr.Button(visible=True), page.progress: preparing(TEXTS[who.language])}
             return here | under_way | {form.sure: gr.Row(visible=False), page.problem: None}
@@ -152,8 +155,8 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
 
     blocks.load(None, None, None, js=CLICKS, **QUIET)
     blocks.unload(leave)
-    followed(tab.select(arrive, here, menus, **many))
-    followed(page.catalog.input(arrive, here, menus, **many))
+    followed(tab.select(arrive, [*here, form.policies], menus, **many))
+    followed(page.catalog.input(arrive, [*here, form.policies], menus, **many))
     followed(page.source.input(lambda: None, None, page.problem, **QUIET))
     page.axis.input(turn, [*here, page.axis], page.chart, **many)
     page.table.select(pick, here, [page.table, page.details, page.picked, page.problem], **many)

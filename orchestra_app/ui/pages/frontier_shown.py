@@ -136,9 +136,12 @@ def traces_link(setting: str, made: Sweep | None, runs: Gathered) -> str:
 
 
 async def arrived(
-    desk: Desk, page: FrontierPage, visitor: Visitor, source: Any, catalog: Any
+    desk: Desk, page: FrontierPage, visitor: Visitor, source: Any, catalog: Any, policies: Any
 ) -> dict[Any, Any]:
-    """Return the menus for a visitor and a catalogue: their sweeps, and the form if they may launch one."""
+    """Return the menus for a visitor and a catalogue: their sweeps, and the form if they may launch one.
+
+    policies: those that are chosen; they stay where they can be used.
+    """
     texts = TEXTS[visitor.language]
     try:
         known, entries = desk.workspace.catalog(catalog), await desk.workspace.policies(catalog)
@@ -151,10 +154,12 @@ async def arrived(
     if running is not None and running.definition.id in ids:
         source = running.definition.id
     usable = [entry for entry in entries if entry.reason is None]
+    names = [entry.name for entry in usable]
+    chosen = [name for name in policies if name in names] if isinstance(policies, list) else []
     return {
         page.source: gr.Dropdown(offered, value=source if source in ids else LABELLED),
         page.form.box: gr.Accordion(visible=_may(desk, visitor, known.name)),
-        page.form.policies: gr.Dropdown(choices.policies(usable), value=[usable[0].name] if usable else []),
+        page.form.policies: gr.Dropdown(choices.policies(usable), value=chosen or names[:1]),
     }
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.consent import consented
 from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.pages.ask import QUIET, wished
 from orchestra_app.ui.pages.ask_events import positions
@@ -151,7 +152,8 @@ def _wire_mixer(
     chosen = study.settings
 
     async def start(request: gr.Request, trace_id: str, stored: Any, *values: Any) -> dict[Any, Any]:
-        return await forked(desk, study, visitor(request, stored), trace_id, _form(names, values))
+        who, form = visitor(request, stored), _form(names, values)
+        return await forked(desk, study, who, trace_id, form, consent=consented(stored))
 
     def stand(*values: Any) -> dict[str, Any]:
         return dict(zip(names, values, strict=True))

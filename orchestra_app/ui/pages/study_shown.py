@@ -241,8 +241,13 @@ def _judged(
     return tag("section", tag("h4", texts["study_judged"]), found)
 
 
-async def forked(desk: Desk, study: Study, visitor: Visitor, trace_id: Any, form: Form) -> dict[Any, Any]:
-    """Begin a fork of the visitor's own trace, or return the sentence that says why it cannot begin."""
+async def forked(
+    desk: Desk, study: Study, visitor: Visitor, trace_id: Any, form: Form, *, consent: bool = False
+) -> dict[Any, Any]:
+    """Begin a fork of the visitor's own trace, or return the sentence that says why it cannot begin.
+
+    consent: whether others may use it.
+    """
     try:
         trace = await find(desk, visitor, trace_id)
         run = await begin(
@@ -252,6 +257,7 @@ async def forked(desk: Desk, study: Study, visitor: Visitor, trace_id: Any, form
             catalog=trace.catalog.name,
             policy=form.policy if isinstance(form.policy, str) else None,
             fork=Fork(trace, form.turn),
+            consent=consent,
         )
     except OrchestraError as error:
         return {study.problem: said(str(error)), study.begun: None}

@@ -38,6 +38,8 @@ class TrainPage:
     push_to: gr.Textbox
     push_button: gr.Button
     chosen: gr.State
+    sure: gr.State
+    """The job of which the page asks whether it is really to be deleted; "" for none."""
     timer: gr.Timer
     browser: gr.BrowserState
 
@@ -83,6 +85,7 @@ def train_page(browser: gr.BrowserState, catalogs: Choices) -> TrainPage:
         push_to=push_to,
         push_button=push_button,
         chosen=gr.State(""),
+        sure=gr.State(""),
         timer=gr.Timer(EVERY, active=False),
         browser=browser,
     )

@@ -18,7 +18,7 @@ from orchestra_app.ui.guide import COMPARE, JOBS, compare, guide
 from orchestra_app.ui.jobs_view import checkpoint_list, job_list, job_pieces, survey_shown
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
-from orchestra_app.ui.pages.train import TrainPage
+from orchestra_app.ui.pages.train import USUAL, TrainPage
 from orchestra_app.ui.sheet import parts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.training import Form, bases, defined, packed, require_admin
@@ -33,24 +33,31 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, front
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
-    async def arrive(request: gr.Request, stored: Any, chosen: Any, catalog: Any) -> dict[Any, Any]:
+    async def arrive(
+        request: gr.Request, stored: Any, chosen: Any, catalog: Any, base: Any
+    ) -> dict[Any, Any]:
         who = visitor(request, stored)
         values = await shown(desk, page, who, chosen)
         values[page.form] = values[page.guide_box] = gr.Accordion(visible=who.admin)
         if not who.admin:
             values[page.problem] = told(TEXTS[who.language]["train_only_admin"])
-        return values | await based(catalog)
+        return values | await based(catalog, base)
 
-    async def based(catalog: Any) -> dict[Any, Any]:
+    async def based(catalog: Any, base: Any = "") -> dict[Any, Any]:
         try:
             offered = await bases(desk, str(catalog))
         except OrchestraError as error:
             return {page.problem: said(str(error))}
-        first = offered[0][1] if offered else ""
+        # What was picked or typed stays.
+        if base == USUAL.base and base not in [value for _, value in offered]:
+            base = ""
+        first = base or (offered[0][1] if offered else "")
         return {page.base: gr.Dropdown(offered, value=first)}
 
-    async def refresh(request: gr.Request, stored: Any, chosen: Any) -> dict[Any, Any]:
-        return await shown(desk, page, visitor(request, stored), chosen)
+    async def refresh(request: gr.Request, stored: Any, chosen: Any, sure: Any) -> dict[Any, Any]:
+        values = await shown(desk, page, visitor(request, stored), chosen, sure=sure)
+        # Whoever has turned to another job meanwhile stays with it.
+        return {key: value for key, value in values.items() if key is not page.chosen}
 
     async def look(request: gr.Request, stored: Any, *values: Any) -> dict[Any, Any]:
         who = visitor(request, stored)
@@ -103,15 +110,16 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, front
         page.checkpoints,
         page.problem,
         page.chosen,
+        page.sure,
         page.timer,
         page.file,
         page.push,
     ]
     here = [page.browser, page.chosen]
     catalog = page.fields[3]
-    tab.select(arrive, [*here, catalog], [*view, page.form, page.guide_box, page.base], **many)
+    tab.select(arrive, [*here, catalog, page.base], [*view, page.form, page.guide_box, page.base], **many)
     catalog.input(based, catalog, [page.base, page.problem], **many)
-    page.timer.tick(refresh, here, view, **many)
+    page.timer.tick(refresh, [*here, page.sure], view, **many)
     page.look.click(look, [page.browser, *page.fields], page.plan, **many)
     page.launch.click(launch, [page.browser, *page.fields], [page.plan, *view], **many)
     for each in (page.guide, page.jobs, page.job, page.checkpoints):
@@ -119,10 +127,11 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, front
     page.push_button.click(push, [*here, page.push_to], page.problem, **many)
 
 
-async def shown(
-    desk: Desk, page: TrainPage, who: Visitor, chosen: Any, *, sure: bool = False
-) -> dict[Any, Any]:
-    """Return the jobs, the chosen one and the checkpoints as they are now."""
+async def shown(desk: Desk, page: TrainPage, who: Visitor, chosen: Any, *, sure: Any = "") -> dict[Any, Any]:
+    """Return the jobs, the chosen one and the checkpoints as they are now.
+
+    sure: the job of which the page asks whether it is really to be deleted.
+    """
     texts, jobs = TEXTS[who.language], desk.workspace.jobs
     found = await jobs.all()
     job = next((each for each in found if each.id == chosen), found[0] if found else None)
@@ -130,7 +139,7 @@ async def shown(
     if job is not None:
         log = await jobs.logs(job, lines=LOG_LINES) if who.admin and job.launcher == "process" else ""
         events = await jobs.events(job)
-        pieces = job_pieces(job, events, texts, log=log, admin=who.admin, sure=sure)
+        pieces = job_pieces(job, events, texts, log=log, admin=who.admin, sure=sure == job.id)
     name = job.id if job else ""
     checkpoints = await desk.workspace.store.checkpoints()
     mine = [each for each in checkpoints if each.job == name or job is None]
@@ -140,6 +149,7 @@ async def shown(
         page.job: parts(name, *pieces),
         page.checkpoints: parts("checkpoints", checkpoint_list(mine, texts, admin=who.admin)),
         page.chosen: name,
+        page.sure: sure if sure == name else "",
         page.timer: gr.Timer(active=any(not each.over for each in found)),
         page.push: gr.Row(visible=who.admin and bool(mine)),
     }
@@ -165,7 +175,7 @@ async def acted(
         case "resume":
             await jobs.resume(target)
         case "delete":
-            return await shown(desk, page, who, target, sure=True)
+            return await shown(desk, page, who, target, sure=target)
         case "delete-sure":
             await jobs.delete(target)
             note = {page.problem: told(texts["train_deleted"])}
