@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,6 +98,10 @@ TYPED = [
     ((*SMALL[1:], "--budget-cost", "-1"), "--budget-cost"),
     ((*SMALL[1:], "--cap", "0"), "--cap"),
     ((*SMALL[1:], "--csv", "/dev/null"), "is there already"),
+    ((*SMALL[1:], "--csv", "/nowhere/x.csv"), "/nowhere is no folder"),
+    (("--policy", "rules"), "--policy is for a new sweep"),
+    (("--cap", "5"), "--cap is for a new sweep"),
+    (("--resume", "a", "--budget-cost", "1"), "--budget-cost is for a new sweep"),
     ((*SMALL[1:], "--catalog", "live"), "OPENAI_API_KEY"),
     ((*HELDOUT[1:], "--repeats", "2"), "--yes"),
     ((*HELDOUT[1:], "--repeats", "100", "--yes"), "take fewer questions"),
@@ -137,3 +142,27 @@ def test_an_interrupt_stops_the_sweep_shows_what_there_is_and_says_how_to_go_on(
     assert sweep and process.returncode == 130 and f"--resume {sweep[1]}" in err
     done = sum(each["runs"] for each in json.loads(out)["settings"])
     assert 0 < done < 1_800
+
+
+def test_a_sweep_over_a_catalogue_file_says_how_to_go_on_with_it(orchestra, tmp_path):
+    mine = tmp_path / "my own.toml"
+    mine.write_text('name = "mine"\nextends = "rehearsal"\n')
+    ended = orchestra(*SMALL, "--catalog", str(mine), "--cap", "0.02", "--policy", "best-pipeline")
+    assert ended.code == 3
+    told = next(line for line in ended.err.splitlines() if "go on with" in line)
+    arguments = shlex.split(told.partition("orchestra ")[2].replace("USD", "none"))
+    assert str(mine) in arguments and orchestra(*arguments).code == 0
+
+
+def test_a_setting_without_a_verdict_has_no_figures(orchestra, tmp_path):
+    questions = tmp_path / "open.csv"
+    questions.write_text("question\n" + "".join(f"What is {n} * 7?\n" for n in range(12)))
+    begun = orchestra("frontier", "--set", str(questions), "--policy", "rules", "--yes")
+    for trace in orchestra("traces", "list", "--policy", "rules", "--json").json:
+        orchestra("label", trace["id"], "--correct")
+    again = ("frontier", "--resume", ID.search(begun.err)[1])
+    found = orchestra(*again, "--json").json["settings"]
+    known = {each["setting"]: (each["accuracy"], each["cost"] is None) for each in found if each["n"]}
+    assert known["rules"] == (1.0, False) and set(known) == {"rules", "oracle"}
+    assert {(each["accuracy"], each["cost"]) for each in found if not each["n"]} == {(None, None)}
+    assert "nan" not in orchestra(*again).out

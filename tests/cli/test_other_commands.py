@@ -108,3 +108,9 @@ def test_help_names_every_command(orchestra):
     shown = orchestra("--help").out
     for name in ("ask", "traces", "label", "catalog", "doctor", "serve"):
         assert name in shown
+
+
+def test_a_look_at_what_there_is_to_learn_launches_nothing(orchestra, home):
+    looked = orchestra("train", "--dry-run", "--launcher", "process", "--json")
+    assert looked.code == 0 and looked.json["rollouts"] > 0
+    assert not list((home / "jobs").glob("*/*")) and "Launched" not in looked.out + looked.err

@@ -125,3 +125,10 @@ def test_a_command_loads_only_what_it_uses(arguments, allowed):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(json.loads(done.stderr.replace("'", '"'))) <= allowed
+
+
+@pytest.mark.parametrize("arguments", [("traces", "list", "--text", "\udcff"), ("ask", "a\udcff")])
+def test_an_argument_that_is_no_text_is_refused_in_a_sentence(arguments):
+    ended = orchestra(*arguments)
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr.splitlines() == ["An argument holds bytes that are no text here; type it in UTF-8."]

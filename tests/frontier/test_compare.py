@@ -73,6 +73,7 @@ def test_settings_with_questions_of_their_own_are_shown_unpaired_and_say_so():
 def test_nothing_is_compared_where_nothing_ran():
     found = compare(table([], ["a"]))
     assert found.cloud is None and found.points[0].count == 0 and found.points[0].greyed
+    assert math.isnan(found.points[0].accuracy.mean) and math.isnan(found.points[0].cost.mean)
 
 
 def test_repeats_are_averaged_and_runs_without_a_verdict_left_out():
@@ -96,3 +97,14 @@ def test_the_oracle_takes_the_cheapest_right_run_and_never_beats_itself_by_luck_
     ]
     chosen = {each.question: (each.setting, each.correct, each.cost) for each in oracle(rows, ["a", "b"])}
     assert chosen == {"q": (ORACLE, True, 2.0), "r": (ORACLE, False, 1.0)}
+
+
+def test_of_a_setting_with_fewer_runs_the_oracle_takes_them_in_turn_and_bounds_every_setting():
+    rows = [row("a", "q", True), row("a", "q", False, cost=9.0), row("b", "q", False), row("b", "r", True)]
+    chosen = oracle(rows, ["a", "b"])
+    assert [(each.question, each.repeat, each.correct) for each in chosen] == [
+        ("q", 0, True),
+        ("q", 1, False),
+    ]
+    bound = table(chosen, [ORACLE]).correct.mean()
+    assert bound == table(rows, ["a", "b"]).correct[0, 0] == 0.5

@@ -44,6 +44,9 @@ async def test_p90_holds_for_as_many_held_out_runs_as_it_should(world, policy):
         found = learned.forecast(policy, outcome.task.question, outcome.task.preference, outcome.task.budget)
         assert isinstance(found, Forecast) and found.count == LEARNED
         assert found.cost[0] <= found.cost[1] and found.seconds[0] <= found.seconds[1]
+        hasty = outcome.task.budget.model_copy(update={"seconds": 5.0})
+        sooner = learned.forecast(policy, outcome.task.question, outcome.task.preference, hasty)
+        assert sooner is not None and sooner.seconds[1] <= 5.0
         for each, (figure, forecast) in enumerate(
             ((outcome.cost, found.cost), (outcome.seconds, found.seconds))
         ):

@@ -11,9 +11,11 @@ from orchestra_app.core.errors import ConfigError
 from orchestra_app.ui import duels
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.duels import Asked, Duel, Duels, Setting, setting_of
+from orchestra_app.ui.pages.ask import ask_page, started
 from orchestra_app.ui.pages.blind import BlindPage, blind_page
-from orchestra_app.ui.pages.blind_events import attached, shown, voted
+from orchestra_app.ui.pages.blind_events import attached, offered, shown, voted
 from orchestra_app.ui.visitor import Door, Visitor
+from orchestra_app.ui.wish import Wish
 from orchestra_app.workspace import Workspace
 
 ANN, EVE = (Visitor(name, False, "en") for name in ("visitor:ann", "visitor:eve"))
@@ -170,3 +172,16 @@ def test_nobody_can_make_others_lose_their_duel():
             assert known.find(ANN, "first")
     with pytest.raises(ConfigError):
         known.find(EVE, "told")
+
+
+async def test_what_was_chosen_in_the_menus_stays_where_it_can_be_used(desk: Desk):
+    page = laid_out()
+    again = await offered(desk, page, "rehearsal", ("rules", "nobody"))
+    assert [again[menu].value for menu in page.policies] == ["rules", "small"]
+
+
+async def test_a_refused_question_leaves_the_run_on_the_page_with_its_buttons(desk: Desk):
+    with gr.Blocks():
+        page = ask_page(gr.BrowserState({}), [("rehearsal", "rehearsal")])
+    refused = await started(desk, page, ANN, ("rehearsal", "nobody"), {}, Wish(question="What is 6 * 7?"))
+    assert "nobody" in str(refused[page.problem]) and page.current not in refused

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from orchestra_app import Workspace
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.training.definition import Definition
@@ -19,11 +21,14 @@ from orchestra_app.training.progress import (
     Stepped,
     Tally,
 )
+from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.curves import MOST_POINTS, curves
 from orchestra_app.ui.jobs_view import checkpoint_list, job_list, job_pieces
+from orchestra_app.ui.pages.train import train_page
+from orchestra_app.ui.pages.train_events import acted, shown
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.training import Form, defined, require_admin
-from orchestra_app.ui.visitor import Visitor
+from orchestra_app.ui.visitor import Door, Visitor
 
 ADMIN = Visitor("local", True, "en")
 STRANGER = Visitor("visitor:1", False, "zh")
@@ -130,3 +135,20 @@ def test_a_checkpoint_shows_its_lineage_and_one_is_the_default():
     assert text.count("default policy") == 1 and "3 human, 5 benchmark" in text and "50 % simulated" in text
     assert "<img" not in text
     assert "data-action" not in str(checkpoint_list([first, second], TEXTS["en"], admin=False))
+
+
+async def test_the_question_whether_to_delete_stays_and_another_job_does_not_get_it():
+    workspace = await Workspace.open()
+    try:
+        desk = Desk(workspace, Door(local=True))
+        with gr.Blocks():
+            page = train_page(gr.BrowserState({}), [("rehearsal", "rehearsal")])
+        for name in ("j1", "j2"):
+            await workspace.store.save_job(job(id=name, status="done"))
+        asked = await acted(desk, page, ADMIN, "j1", ("delete", "j1"))
+        later = await shown(desk, page, ADMIN, asked[page.chosen], sure=asked[page.sure])
+        assert "delete-sure" in str(asked[page.job]) and later[page.job] == asked[page.job]
+        other = await shown(desk, page, ADMIN, "j2", sure="j1")
+        assert "delete-sure" not in str(other[page.job]) and other[page.sure] == ""
+    finally:
+        await workspace.aclose()
