@@ -173,6 +173,20 @@ def test_a_verdict_by_key_is_kept_and_taken_back(page: Page, address: str):
     expect(page.locator("#answer .chip[data-source=human]")).to_have_count(0)
 
 
+def test_calls_are_marked_one_after_another_by_keys_and_the_focus_stays(page: Page, address: str):
+    opened(page, address)
+    asked(page, typed("fact"))
+    answered(page)
+    page.locator("#labels summary").click()
+    marks = page.locator("#labels .marks li").first.locator("button")
+    marks.first.focus()
+    for place, key in ((0, "u"), (1, "v"), (2, "w")):
+        page.keyboard.press(key)
+        expect(marks.nth(place)).to_have_attribute("aria-pressed", "true")
+        expect(marks.first).to_be_focused()
+    expect(page.locator("#kept")).not_to_contain_text("Taken back")
+
+
 def test_keys_typed_into_the_question_give_no_verdict(page: Page, address: str):
     opened(page, address)
     asked(page, typed("fact", 3))
