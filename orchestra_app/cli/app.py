@@ -19,6 +19,7 @@ from rich.console import Console
 
 from orchestra_app.config import load_settings, redact, start_logging
 from orchestra_app.core.errors import OrchestraError
+from orchestra_app.core.value import sentence
 from orchestra_app.workspace import Workspace
 
 BAD_INPUT = 2
@@ -110,13 +111,6 @@ def complain(message: str) -> int:
     """Print one sentence to standard error and return the exit code of bad input."""
     errors.print(redact(message), style="red", markup=False, soft_wrap=True)
     return BAD_INPUT
-
-
-def sentence(error: ValidationError) -> str:
-    """Return the first problem of a value that was typed, as a sentence."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return f"{name}: {first['msg'].removeprefix('Value error, ')}."
 
 
 def print_json(value: object) -> None:

@@ -1,6 +1,5 @@
 """A frontier on the terminal and as a CSV file."""
 
-import csv
 import math
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from orchestra_app.cli.view import plain
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.frontier.bootstrap import Estimate
 from orchestra_app.frontier.compare import Point
-from orchestra_app.frontier.report import Line, Report, records
+from orchestra_app.frontier.report import Line, Report, csv_text
 
 COLUMNS = ("setting", "n", "right, % [95 %]", "$ each [95 %]", "s", "$/right", "P", "adh.")
 LEGEND = "$/right: USD per right answer. P: chance of being on the frontier. adh.: adherence to the sliders."
@@ -42,12 +41,9 @@ def draw_report(found: Report) -> Group:
 
 def write_csv(found: Report, path: Path) -> None:
     """Write a row per setting to a file that is not there yet; raises ConfigError."""
-    rows = records(found)
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [*rows[0], "provenance"])
-            writer.writeheader()
-            writer.writerows({**row, "provenance": found.provenance()} for row in rows)
+            file.write(csv_text(found, found.provenance()))
     except FileExistsError:
         raise ConfigError(f"{path} is there already; name another file, or delete this one.") from None
     except OSError as error:

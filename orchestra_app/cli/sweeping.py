@@ -14,12 +14,13 @@ import typer
 from pydantic import ValidationError
 
 from orchestra_app.cli import options
-from orchestra_app.cli.app import EXHAUSTED, INTERRUPTED, console, errors, print_json, sentence
+from orchestra_app.cli.app import EXHAUSTED, INTERRUPTED, console, errors, print_json
 from orchestra_app.cli.frontier_view import draw_report
 from orchestra_app.cli.signals import halting
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.events import FINISHED
 from orchestra_app.core.task import Budget, Preference
+from orchestra_app.core.value import sentence
 from orchestra_app.frontier import definition
 from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.forecast import learn

@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 from rich.table import Table
 
-from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, console, errors, sentence
+from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, console, errors
 from orchestra_app.cli.signals import halting
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.value import sentence
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.training.definition import Definition, load_definition, to_toml
 from orchestra_app.training.launch import DEFINITION

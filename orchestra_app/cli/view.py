@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestra_app.core.message import ToolCall
-from orchestra_app.core.trace import Trace, Turn, alias_of
+from orchestra_app.core.trace import Trace, Turn, called
 from orchestra_app.storage.queries import Summary
 
 MARKS = {True: "✓ correct", False: "✗ incorrect", None: ""}
@@ -58,8 +58,7 @@ def _row(trace: Trace, turn: Turn, call: ToolCall) -> tuple[Text, Text, Text]:
     result = turn.result(call.id)
     cost = sum(charge.cost for charge in result.charges) if result else 0.0
     at = result.at if result else trace.seconds
-    alias = alias_of(call)
-    said = plain(one_line(f"{call.name} → {alias}" if alias else call.name, 80))
+    said = plain(one_line(called(call), 80))
     note = "…" if result is None else result.error or (f"forced: {turn.forced}" if turn.forced else "")
     if note:
         said.append_text(plain(f"  {note}", "dim"))

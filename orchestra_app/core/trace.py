@@ -216,6 +216,12 @@ def alias_of(call: ToolCall) -> str | None:
     return alias if isinstance(alias, str) else None
 
 
+def called(call: ToolCall) -> str:
+    """Return how a call is shown to people: its tool and the alias that it names, if it names one."""
+    alias = alias_of(call)
+    return f"{call.name} → {alias}" if alias else call.name
+
+
 def regret(turn: Turn, call: ToolCall) -> float:
     """Return how much better liked the best alias on offer was than the called one, plus the tool's own."""
     offer = next((o for o in turn.offered if o.name == call.name), None)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.trace import Trace, is_id
+from orchestra_app.core.value import sentence
 from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, WHOLE, described
 from orchestra_app.dataset.rows import read_row
 from orchestra_app.dataset.table import read_table
@@ -98,7 +99,7 @@ async def _keep_catalogs(store: Store, path: Path, done: Imported) -> None:
             body, digest = str(told["catalog"]), told["hash"]
             done.catalogs += await store.insert_snapshot(body, digest)
         except ValidationError as error:
-            done.problems.append(f"{where}: {_key(error)}")
+            done.problems.append(f"{where}: {sentence(error)}")
         except KeyError as error:
             done.problems.append(f"{where}: {error.args[0]}: it is missing.")
         except (ValueError, RecursionError) as error:
@@ -114,7 +115,7 @@ async def _keep_traces(store: Store, path: Path, done: Imported) -> None:
         try:
             batch.append((where, _read(text)))
         except ValidationError as error:
-            done.problems.append(f"{where}: {_key(error)}")
+            done.problems.append(f"{where}: {sentence(error)}")
         except (ValueError, RecursionError) as error:
             done.problems.append(f"{where}: {error}")
         if len(batch) >= BATCH:
@@ -177,9 +178,3 @@ def _bounded(file: Any) -> Iterable[bytes]:
             if rest.endswith(b"\n"):
                 break
         yield line
-
-
-def _key(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    return f"{name}: {first['msg'].removeprefix('Value error, ')}."

@@ -1,9 +1,11 @@
 """What runs say together: a line per setting, the frontier, and where its figures are from."""
 
+import csv
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from typing import Any
 
 from orchestra_app.core.catalog import Catalog
@@ -187,6 +189,22 @@ def _record(point: Point, line: Line | None) -> dict[str, Any]:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def csv_text(found: Report, provenance: str) -> str:
+    """Return a row per setting as CSV, each with the sentence that goes with every figure."""
+    file = StringIO(newline="")
+    rows = records(found)
+    writer = csv.DictWriter(file, [*rows[0], "provenance"])
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _plain(value) for name, value in {**row, "provenance": provenance}.items()})
+    return file.getvalue()
+
+
+def _plain(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def export(found: Report) -> dict[str, Any]:

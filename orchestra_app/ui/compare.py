@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from orchestra_app.core.message import ToolResult
 from orchestra_app.core.task import Budget, Preference
-from orchestra_app.core.trace import Trace, Turn, alias_of
+from orchestra_app.core.trace import Trace, Turn, called
 from orchestra_app.frontier.pairing import Pair, pair
 from orchestra_app.scoring.match import matches
 from orchestra_app.ui.markup import Child, dollars, seconds, tag
@@ -134,7 +134,7 @@ def _turn(trace: Trace, place: int | None, side: str, texts: Texts) -> Markup:
     if place is None:
         return tag("div", tag("i", side), tag("span", "–", class_="quiet"), class_="half none")
     turn = trace.turns[place]
-    asked = [f"{call.name} → {alias_of(call) or '–'}" for call in turn.reply.calls]
+    asked = [called(call) for call in turn.reply.calls]
     paid = [*turn.reply.charges, *(charge for result in turn.results for charge in result.charges)]
     ends = [0.0, *(_end(each) for each in trace.turns[: place + 1])]
     (before, after), *_ = [*pairwise(ends)][-1:]

@@ -1,17 +1,15 @@
 """The frontier as HTML: the table of settings, how each policy routes, and one setting beside all others."""
 
 import base64
-import csv
 import math
 from collections.abc import Mapping, Sequence
-from io import StringIO
 
 from markupsafe import Markup
 
 from orchestra_app.frontier.bootstrap import Estimate
 from orchestra_app.frontier.compare import Point
 from orchestra_app.frontier.health import Health
-from orchestra_app.frontier.report import Line, Report, records
+from orchestra_app.frontier.report import Line, Report, csv_text
 from orchestra_app.frontier.rows import Row
 from orchestra_app.ui.links import link as trace_link
 from orchestra_app.ui.markup import dollars, seconds, tag
@@ -251,23 +249,11 @@ def csv_link(found: Report, texts: Texts, *, said: str) -> Markup:
 
     said: the sentence that goes with every figure, in a column of its own.
     """
-    file = StringIO(newline="")
-    rows = records(found)
-    writer = csv.DictWriter(file, [*rows[0], "provenance"])
-    writer.writeheader()
-    writer.writerows(
-        {name: _plain(value) for name, value in {**row, "provenance": said}.items()} for row in rows
-    )
-    body = base64.b64encode(file.getvalue().encode()).decode()
+    body = base64.b64encode(csv_text(found, said).encode()).decode()
     href = f"data:text/csv;charset=utf-8;base64,{body}"
     return tag(
         "a", texts["frontier_csv"], href=href, download="frontier.csv", class_="save", id="frontier-csv"
     )
-
-
-def _plain(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def percent(estimate: Estimate) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestra_app.core.message import ToolCall, ToolResult
-from orchestra_app.core.trace import Trace, Turn, alias_of
+from orchestra_app.core.trace import Trace, Turn, alias_of, called
 from orchestra_app.core.usage import Charge, Kind, Price, Usage
 
 NAME_BYTES = 80
@@ -105,7 +105,7 @@ def clean(text: str, limit: int) -> str:
 
 
 def _policy(trace: Trace, number: int, turn: Turn, last: float) -> Iterator[Note]:
-    asked = ", ".join(_asked(call) for call in turn.reply.calls)
+    asked = ", ".join(called(call) for call in turn.reply.calls)
     forced = turn.forced or ""
     if not turn.reply.charges:
         began = turn.reply.at if turn.forced else last
@@ -129,7 +129,7 @@ def _calls(trace: Trace, number: int, turn: Turn) -> Iterator[Note]:
 
 
 def _call(trace: Trace, id: str, call: ToolCall, result: ToolResult | None, at: float) -> list[Note]:
-    asked, who = _asked(call), alias_of(call) or call.name
+    asked, who = called(call), alias_of(call) or call.name
     if result is None:
         over = trace.status != "running"
         took = max(0.0, trace.seconds - at) if over else None
@@ -149,11 +149,6 @@ def _charged(id: str, charges: tuple[Charge, ...], done: float) -> Iterator[Note
             took = max(0.0, done - charge.at)
         name = id if place == 0 else f"{id}+{place}"
         yield Note(name, charge.kind, charge.who, charge.at, took, charge)
-
-
-def _asked(call: ToolCall) -> str:
-    alias = alias_of(call)
-    return f"{call.name} → {alias}" if alias else call.name
 
 
 def _lane(call: ToolCall, result: ToolResult | None) -> Kind:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from orchestra_app.core.message import ToolCall
-from orchestra_app.core.trace import Label, Trace, alias_of
+from orchestra_app.core.trace import Label, Trace, called
 from orchestra_app.scoring.contradiction import Contradiction, contradictions
 from orchestra_app.ui.judging import Quote
 from orchestra_app.ui.labels import MARKS, calls, mark_of
@@ -58,8 +58,8 @@ def marks(trace: Trace, texts: Texts) -> Markup | None:
         tag(
             "li",
             tag("span", texts["turn"].format(number=number), class_="number"),
-            tag("code", _name(call)),
-            tag("span", *_buttons(trace, call, place, texts), role="group", aria_label=_name(call)),
+            tag("code", called(call)),
+            tag("span", *_buttons(trace, call, place, texts), role="group", aria_label=called(call)),
             data_keys=True,
         )
         for place, (number, call) in enumerate(calls(trace)[:MOST_MARKED])
@@ -92,11 +92,6 @@ def _buttons(trace: Trace, call: ToolCall, place: int, texts: Texts) -> list[Mar
         )
         for name, key in zip(MARKS, "uvw", strict=True)
     ]
-
-
-def _name(call: ToolCall) -> str:
-    alias = alias_of(call)
-    return f"{call.name} → {alias}" if alias else call.name
 
 
 def _warnings(found: Sequence[Contradiction], texts: Texts) -> Markup | None:

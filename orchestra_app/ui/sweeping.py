@@ -128,11 +128,6 @@ async def _started(desk: Desk, made: Sweep) -> Underway:
         return running
 
 
-def whose(visitor: Visitor) -> str | None:
-    """Return the owner whose sweeps and traces a visitor sees; None: everybody's, for an admin."""
-    return None if visitor.admin else visitor.owner
-
-
 def permitted(desk: Desk, visitor: Visitor, catalog: Any) -> None:
     """Raise ConfigError where a visitor may not launch sweeps over a catalogue."""
     texts = TEXTS[visitor.language]
@@ -146,7 +141,7 @@ def permitted(desk: Desk, visitor: Visitor, catalog: Any) -> None:
 async def saved(desk: Desk, visitor: Visitor, sweep_id: Any) -> Sweep:
     """Return a visitor's own sweep; raises ConfigError for any other."""
     if isinstance(sweep_id, str) and 0 < len(sweep_id) <= 32 and sweep_id.isalnum():
-        underway = desk.sweeps.get(sweep_id, whose(visitor))
+        underway = desk.sweeps.get(sweep_id, visitor.sees)
         if underway is not None:
             return underway.definition
         try:
@@ -154,7 +149,7 @@ async def saved(desk: Desk, visitor: Visitor, sweep_id: Any) -> Sweep:
         except ConfigError:
             # The sentence of `load` would name the sweeps of others.
             found = None
-        if found is not None and whose(visitor) in (None, found.owner):
+        if found is not None and visitor.sees in (None, found.owner):
             return found
     raise ConfigError(TEXTS[visitor.language]["frontier_no_sweep"].format(id=str(sweep_id)[:40]))
 
@@ -172,7 +167,7 @@ async def every_saved(desk: Desk, visitor: Visitor, catalog: str) -> list[Sweep]
         return found
 
     kept = await asyncio.to_thread(read)
-    mine = [each for each in kept if whose(visitor) in (None, each.owner) and each.catalog.name == catalog]
+    mine = [each for each in kept if visitor.sees in (None, each.owner) and each.catalog.name == catalog]
     return sorted(mine, key=lambda each: each.created_at, reverse=True)
 
 
@@ -183,7 +178,7 @@ async def gathered(desk: Desk, visitor: Visitor, source: Any, catalog: Any) -> G
     """
     if source == LABELLED:
         known = desk.workspace.catalog(_name(catalog))
-        return await labelled_runs(desk.workspace.store, known, owner=whose(visitor))
+        return await labelled_runs(desk.workspace.store, known, owner=visitor.sees)
     made = await saved(desk, visitor, source)
     underway = desk.sweeps.get(made.id)
     if underway is not None and not underway.done:
@@ -213,7 +208,7 @@ async def _question_set(desk: Desk, visitor: Visitor, form: Form) -> questions.Q
                 raise ConfigError(texts["frontier_odd_file"].format(name=path.name[:80]))
             return await asyncio.to_thread(questions.from_file, path)
         case "traces":
-            wanted = Wanted(catalog=_name(form.catalog), owner=whose(visitor), statuses=FINISHED)
+            wanted = Wanted(catalog=_name(form.catalog), owner=visitor.sees, statuses=FINISHED)
             return await questions.from_traces(desk.workspace.store, wanted)
         case str() as split if split in SETS:
             return questions.from_rehearsal(split.partition(":")[2])

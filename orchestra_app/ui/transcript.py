@@ -8,7 +8,7 @@ from markupsafe import Markup
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.message import Document, Execution, Message, Offer, ToolCall, ToolResult
 from orchestra_app.core.task import NEUTRAL
-from orchestra_app.core.trace import Trace, Turn, alias_of
+from orchestra_app.core.trace import Trace, Turn, called
 from orchestra_app.orchestrator.prompt import rebuild
 from orchestra_app.ui.markup import Child, dollars, join, seconds, tag
 
@@ -45,7 +45,7 @@ def _turn(trace: Trace, index: int, catalog: Catalog | None, texts: Texts) -> Ma
 
 
 def _summary(turn: Turn, index: int, texts: Texts) -> Markup:
-    asked = [_name(call) for call in turn.reply.calls] or [texts["no_call"]]
+    asked = [called(call) for call in turn.reply.calls] or [texts["no_call"]]
     charges = [*turn.reply.charges, *(charge for result in turn.results for charge in result.charges)]
     ends = [turn.reply.at, *(result.at for result in turn.results)]
     failed = any(result.error for result in turn.results)
@@ -104,7 +104,7 @@ def _call(call: ToolCall, result: ToolResult | None, texts: Texts) -> Markup:
         inside.append(_block(texts["answer"], result.answer or ""))
         if result.error:
             inside.append(tag("p", tag("b", texts["error"]), " ", tag("bdi", result.error), class_="trouble"))
-    return tag("section", tag("h5", _name(call)), *inside, class_="call")
+    return tag("section", tag("h5", called(call)), *inside, class_="call")
 
 
 def _document(document: Document, texts: Texts) -> Markup:
@@ -139,11 +139,6 @@ def _folded(title: Child, *inside: Child) -> Markup:
 
 def _text(text: str, kind: str = "text") -> Markup:
     return tag("pre", text or "–", class_=kind, dir="auto", tabindex=0)
-
-
-def _name(call: ToolCall) -> str:
-    alias = alias_of(call)
-    return f"{call.name} → {alias}" if alias else call.name
 
 
 def _call_text(call: ToolCall) -> str:

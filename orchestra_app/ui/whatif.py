@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.task import Budget, Preference
-from orchestra_app.core.trace import Trace, alias_of
+from orchestra_app.core.trace import Trace, called
 from orchestra_app.core.usage import Price
 from orchestra_app.frontier.rejudging import Break, first_break, follow
 from orchestra_app.frontier.repricing import Repriced, by_name, columns, reprice
@@ -180,5 +180,5 @@ def _called(trace: Trace, call_id: str) -> str:
     for number, turn in enumerate(trace.turns, 1):
         for call in turn.reply.calls:
             if call.id == call_id:
-                return f"{number} · {call.name} → {alias_of(call) or '–'}"
+                return f"{number} · {called(call)}"
     return call_id

@@ -1,6 +1,6 @@
-"""Prints where the time of a GRPO step goes, for a policy of one layer with random weights or a given one.
+"""Prints where the time of a GRPO step goes, for the shipped policy, another, or random weights.
 
-Run: python -m tests.benchmarks.training [HIDDEN or BASE], such as 96 or assets:policy
+Run: python -m tests.benchmarks.training [BASE or HIDDEN], such as 96
 """
 
 import asyncio
@@ -44,4 +44,4 @@ async def main(given: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "96"))
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "assets:policy"))

@@ -160,7 +160,9 @@ def test_a_setting_without_a_verdict_has_no_figures(orchestra, tmp_path):
     begun = orchestra("frontier", "--set", str(questions), "--policy", "rules", "--yes")
     for trace in orchestra("traces", "list", "--policy", "rules", "--json").json:
         orchestra("label", trace["id"], "--correct")
-    again = ("frontier", "--resume", ID.search(begun.err)[1])
+    name = ID.search(begun.err)
+    assert name is not None
+    again = ("frontier", "--resume", name[1])
     found = orchestra(*again, "--json").json["settings"]
     known = {each["setting"]: (each["accuracy"], each["cost"] is None) for each in found if each["n"]}
     assert known["rules"] == (1.0, False) and set(known) == {"rules", "oracle"}

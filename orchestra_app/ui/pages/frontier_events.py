@@ -20,7 +20,7 @@ from orchestra_app.ui.pages.frontier_shown import (
     plan_shown,
     preparing,
 )
-from orchestra_app.ui.sweeping import Form, Planned, launched, planned, resumed, whose
+from orchestra_app.ui.sweeping import Form, Planned, launched, planned, resumed
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor, token
 
@@ -133,7 +133,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
         return {page.problem: None}
 
     async def stop(request: gr.Request, stored: Any, source: Any) -> None:
-        found = desk.sweeps.get(str(source), whose(visitor(request, stored)))
+        found = desk.sweeps.get(str(source), visitor(request, stored).sees)
         if found:
             found.stop.set()
 

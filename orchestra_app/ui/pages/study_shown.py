@@ -12,7 +12,7 @@ from markupsafe import Markup
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import ConfigError, OrchestraError
 from orchestra_app.core.task import Preference
-from orchestra_app.core.trace import Trace, Turn, alias_of
+from orchestra_app.core.trace import Trace, Turn, called
 from orchestra_app.frontier.repricing import price_table
 from orchestra_app.orchestrator.fork import Fork, last_turn
 from orchestra_app.ui import choices, whatif
@@ -144,8 +144,7 @@ def _turns(trace: Trace, texts: Texts) -> list[tuple[str, int]]:
 
 
 def _calls(turn: Turn, texts: Texts) -> str:
-    asked = [f"{call.name} → {alias_of(call) or '–'}" for call in turn.reply.calls]
-    return ", ".join(asked) or texts["no_call"]
+    return ", ".join(map(called, turn.reply.calls)) or texts["no_call"]
 
 
 async def _policies(desk: Desk, trace: Trace) -> list[tuple[str, str]]:
