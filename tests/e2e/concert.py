@@ -22,6 +22,7 @@ from orchestra_app.core.trace import Trace
 from orchestra_app.core.usage import Charge, Kind, Price, Usage
 from orchestra_app.ui.graph import score
 from orchestra_app.ui.live import score_view
+from tests.e2e.page_server import free_port
 
 PAYLOAD = '<img src=x onerror="window.pwned=1">${window.pwned=2}{{x}}</p><script>window.pwned=3</script>'
 HOSTILE = PAYLOAD + "\u202eevil\u2066 🎻 弦乐 " + "long" * 400
@@ -145,6 +146,6 @@ def launched(page: gr.Blocks, **options: Any) -> str:
     """Serve `page` from a thread on a free port and return its address; `page.close()` ends it."""
     _, url, _ = page.queue().launch(
         prevent_thread_lock=True, quiet=True, run_history=False, ssr_mode=False, max_threads=120,
-        server_name="127.0.0.1", **options,
+        server_name="127.0.0.1", server_port=free_port(), **options,
     )  # fmt: skip
     return url

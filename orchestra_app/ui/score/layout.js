@@ -168,10 +168,14 @@ function layReserved(scale, end) {
   put(one('.reserved'), { x: from, y: roof, width: Math.max(0, end - from), height: height(shot.cost) - roof });
 }
 
+function layNotes() {
+  if (wide) for (const name of LANES) layLane(lanes[name], wide / span.now);
+}
+
 function layout() {
   if (!shot || !wide || !high) return;
   const scale = wide / span.now, item = drawn.get(chosen);
-  for (const name of LANES) layLane(lanes[name], scale);
+  layNotes();
   layBars(scale);
   layTicks(scale);
   layMoney(scale);

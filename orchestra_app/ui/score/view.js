@@ -5,7 +5,7 @@ const drawn = new Map();
 const bars = new Map();
 let shot = null, marks = [], arrived = 0, shown = 0, laid = -1, request = 0;
 let wide = 0, high = 0, view = 0, scrolled = 0, follows = true, inView = true;
-let top = 0, chosen = '', described = '';
+let top = 0, chosen = '', described = '', owed = false;
 const span = { now: 0, goal: 0 };
 
 element.querySelector('.orchestra-score').innerHTML = VIEW;
@@ -255,22 +255,31 @@ function inOrder(parent, nodes) {
 
 function picture() {
   [shot, arrived] = [seen(), performance.now()];
-  one('.score').dataset.state = shot.live ? 'live' : shot.status;
-  scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
   marks = shot.notes.map(drawNote);
   const ids = new Set(marks.map(item => item.note.i));
   for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line.remove(), drawn.delete(id)];
   if (marks.length && !marks.some(item => item.button.tabIndex === 0)) marks[0].button.tabIndex = 0;
   for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
-  inOrder(list, marks.map(item => item.line));
   for (const name of LANES) inOrder(lanes[name].notes, lanes[name].items.map(item => item.button));
   for (const name of LANES) stack(lanes[name]);
   hide(lanes.judge.lane, !full.notes.some(text => text.includes('"l":"judge"')));
+  advance();
+  if (!shot.live) return complete();
+  // While notes come, they are painted first and what is said about them in the next frame.
+  layNotes();
+  if (!owed) requestAnimationFrame(() => setTimeout(() => shot ? complete() : owed = false));
+  owed = true;
+}
+
+function complete() {
+  owed = false;
+  one('.score').dataset.state = shot.live ? 'live' : shot.status;
+  scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
+  inOrder(list, marks.map(item => item.line));
   top = ceiling();
   totals();
   showScrub();
   describe();
-  advance();
   layout();
   schedule();
 }
