@@ -64,7 +64,8 @@ def wilson(share: float, total: int, z: float = 1.959964) -> tuple[float, float]
     centre = share + z * z / (2 * total)
     half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    # At the ends a rounded bound could stand beyond the share itself.
+    return max(0.0, min(share, (centre - half) / scale)), min(1.0, max(share, (centre + half) / scale))
 
 
 def people(trace: Trace) -> list[Pair]:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestra_app.scoring.agreement import agreement, judge_and_people, people
+from orchestra_app.scoring.agreement import agreement, judge_and_people, people, wilson
 from tests.scoring.scored_traces import label, made
 
 verdicts = st.sampled_from([True, False, None])
@@ -64,3 +64,10 @@ def test_more_pairs_narrow_the_interval():
     few, many = (agreement([(True, True), (False, False), (True, False)] * times) for times in (2, 40))
     assert few.interval and many.interval
     assert many.interval[1] - many.interval[0] < few.interval[1] - few.interval[0]
+
+
+@pytest.mark.parametrize("total", [1, 4, 10, 51, 1_000])
+def test_a_share_stands_within_its_interval_also_at_the_ends(total: int):
+    for wins in (0, total // 2, total):
+        low, high = wilson(wins / total, total)
+        assert 0 <= low <= wins / total <= high <= 1
