@@ -2,9 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -157,17 +159,14 @@ async def saved(desk: Desk, visitor: Visitor, sweep_id: Any) -> Sweep:
 async def every_saved(desk: Desk, visitor: Visitor, catalog: str) -> list[Sweep]:
     """Return a visitor's sweeps over a catalogue, the newest first."""
 
-    def read() -> list[Sweep]:
-        found = []
-        for sweep_id in definition.saved(folder(desk))[:LISTED]:
-            try:
-                found.append(definition.load(folder(desk), sweep_id))
-            except ConfigError:
-                continue
-        return found
+    def read() -> Iterator[Sweep]:
+        for sweep_id in definition.saved(folder(desk)):
+            with suppress(ConfigError):
+                made = definition.load(folder(desk), sweep_id)
+                if visitor.sees in (None, made.owner) and made.catalog.name == catalog:
+                    yield made
 
-    kept = await asyncio.to_thread(read)
-    mine = [each for each in kept if visitor.sees in (None, each.owner) and each.catalog.name == catalog]
+    mine = await asyncio.to_thread(lambda: list(islice(read(), LISTED)))
     return sorted(mine, key=lambda each: each.created_at, reverse=True)
 
 

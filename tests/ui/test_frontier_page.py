@@ -20,7 +20,18 @@ from orchestra_app.ui.choices import forecast
 from orchestra_app.ui.comparison import csv_link
 from orchestra_app.ui.links import clean, wanted
 from orchestra_app.ui.pages.frontier_shown import plan_shown, traces_link
-from orchestra_app.ui.sweeping import LABELLED, Form, folder, gathered, launched, planned, resumed, saved
+from orchestra_app.ui.sweeping import (
+    LABELLED,
+    LISTED,
+    Form,
+    every_saved,
+    folder,
+    gathered,
+    launched,
+    planned,
+    resumed,
+    saved,
+)
 from orchestra_app.ui.sweeps import Underway
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Door, Visitor
@@ -100,6 +111,19 @@ async def test_strangers_launch_nothing_and_see_no_sweep_of_others(desk: Desk):
     with pytest.raises(ConfigError, match="no sweep"):
         await resumed(desk, STRANGER, made.id)
     assert await gathered(desk, STRANGER, LABELLED, "rehearsal") is None
+    assert await every_saved(desk, STRANGER, "rehearsal") == []
+
+
+async def test_the_menu_has_the_newest_sweeps_of_its_catalogue_however_many_others_there_are(desk: Desk):
+    mine = (await planned(desk, OWNER, FORM)).sweep
+    definition.save(mine, folder(desk))
+    other = mine.catalog.model_copy(update={"name": "other"})
+    for number in range(LISTED + 5):
+        made = mine.model_copy(update={"id": f"{number:012d}", "catalog": other})
+        definition.save(made, folder(desk))
+    (folder(desk) / "broken.json").write_text("{")
+    assert [each.id for each in await every_saved(desk, OWNER, "rehearsal")] == [mine.id]
+    assert len(await every_saved(desk, OWNER, "other")) == LISTED
 
 
 @pytest.mark.parametrize("forged", ["../../etc/passwd", "", None, 7, ["x"], "x" * 5_000, "a/b"])
