@@ -135,7 +135,8 @@ class Day:
     def give(self, amount: int) -> None:
         self._leased_here.give(amount)
         if self._leased_here.free < 0:
-            # What was billed beyond a reservation counts for every process, and at once.
+            # What was billed beyond a reservation counts at once for every process; what cannot be written
+            # now stays owed here and is written with the next excess or at the close.
             with suppress(StorageError):
                 self._owe()
 

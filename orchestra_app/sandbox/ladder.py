@@ -57,7 +57,7 @@ def start_early() -> None:
     if _early or landlock_obstacle():
         return
     # What is missing is said by the first run, to whoever asked for it.
-    with contextlib.suppress(ToolError, OSError):
+    with contextlib.suppress(ToolError):
         _early.append(Process())
         atexit.register(_end_early)
 

@@ -74,10 +74,7 @@ class Landlocked:
         if self._process and not self._process.alive:
             self._forget(self._process)
         if self._process is None:
-            try:
-                self._process = Process(newest_abi=self._newest_abi)
-            except OSError as error:
-                raise ToolError(f"The sandbox does not start: {error.strerror}.") from error
+            self._process = Process(newest_abi=self._newest_abi)
         return self._process
 
     def _forget(self, process: Process) -> None:

@@ -52,6 +52,13 @@ class Process:
             self._folder = tempfile.mkdtemp(prefix="orchestra-sandbox-")
         except OSError as error:
             raise no_room(error) from error
+        try:
+            self._start(newest_abi, packages)
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise ToolError(f"The sandbox does not start: {error.strerror}.") from error
+
+    def _start(self, newest_abi: int, packages: list[str]) -> None:
         self._errors = os.memfd_create("errors")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)

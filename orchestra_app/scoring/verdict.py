@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from orchestra_app.core.events import FINISHED
 from orchestra_app.core.purse import Purse
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.sandbox.base import Sandbox
@@ -11,8 +12,6 @@ from orchestra_app.scoring.maths import equal
 
 MATCH = "normalised exact match"
 MATHS = "maths equivalence"
-OPEN = frozenset({"running", "stopped", "interrupted"})
-"""What a trace is that a person stopped or a dead process left: nothing can be said of it."""
 NO_ANSWER = "no answer was given"
 
 
@@ -27,7 +26,7 @@ def gold_of(trace: Trace) -> str | None:
 def exact(trace: Trace) -> Label | None:
     """Return the label of a rehearsal question, whose answers have one writing; None for any other trace."""
     gold = trace.task.answer
-    if gold is None or trace.status in OPEN or not trace.task.source.startswith("rehearsal:"):
+    if gold is None or trace.status not in FINISHED or not trace.task.source.startswith("rehearsal:"):
         return None
     if trace.answer is None:
         return _benchmark(False, gold, NO_ANSWER)
@@ -49,7 +48,7 @@ async def verdict(
     judge, purse: go together; raises as `Judge.label` does.
     """
     gold = gold or gold_of(trace)
-    if not gold or trace.status in OPEN:
+    if not gold or trace.status not in FINISHED:
         return None
     if not trace.answer:
         return _benchmark(False, gold, NO_ANSWER)

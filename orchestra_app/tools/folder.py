@@ -102,9 +102,8 @@ def read_folder(folder: Path, entries: list[Entry], source: str, problems: Probl
         if total > MAX_TEXT:
             problems.add(entry.path, f"the files hold more than {MAX_TEXT // 1_000_000} million characters")
             break
-        found += [
-            Document(text=each, title=title, source=source, url=clean(entry.path)) for each in passages(text)
-        ]
+        url = clean(entry.path)
+        found += [Document(text=each, title=title, source=source, url=url) for each in passages(text)]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Blind duels: one question under two settings names the server keeps until there is a vote."""
+"""Blind duels: one question under two settings, whose names the server keeps until there is a vote."""
 
 import asyncio
 import random

@@ -11,7 +11,7 @@ function put(html, index) {
   // The server escaped every text in it, and nothing here evaluates templates.
   piece.innerHTML = html;
   piece.hidden = !html;
-  all('details').forEach((each, place) => { if (opened[place]) each.open = true; });
+  all('details').forEach((each, index) => { if (opened[index]) each.open = true; });
   if (place >= 0) {
     const same = each => each.dataset.action === action && each.dataset.id === id;
     (action ? all(HELD).find(same) : all(HELD)[place])?.focus({ preventScroll: true });

@@ -92,7 +92,7 @@ COUNT = itertools.count()
 
 @pytest.fixture
 def ask(fake: FakeOpenAI) -> Callable[..., Request]:
-    """Makes a request to a model of its own replies are the given steps."""
+    """Makes a request to a model of its own, whose replies are the given steps."""
 
     def made(*steps: dict[str, Any], model: dict[str, Any] | None = None, **fields: Any) -> Request:
         name = f"model-{next(COUNT)}"

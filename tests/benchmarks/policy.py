@@ -53,7 +53,7 @@ def conversations(folder: str) -> tuple[list[tuple], list[ToolCall]]:
 
 
 def small_policy(texts: list[tuple]) -> LocalModel:
-    """Return a random model of a small policy's size tokenizer knows these conversations' words."""
+    """Return a random model of a small policy's size, whose tokenizer knows these conversations' words."""
     plain = tiny_model()
     words = tiny_tokenizer([plain.render(*each) for each in texts], 2_048)
     return tiny_model(hidden=96, layers=3, tokenizer=words)

@@ -48,11 +48,11 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, front
             offered = await bases(desk, str(catalog))
         except OrchestraError as error:
             return {page.problem: said(str(error))}
-        # What was picked or typed stays.
-        if base == USUAL.base and base not in [value for _, value in offered]:
-            base = ""
-        first = base or (offered[0][1] if offered else "")
-        return {page.base: gr.Dropdown(offered, value=first)}
+        names = [value for _, value in offered]
+        # What was picked or typed stays; what the form began with only where this catalogue has it.
+        if not base or (base == USUAL.base and base not in names):
+            base = names[0] if names else ""
+        return {page.base: gr.Dropdown(offered, value=base)}
 
     async def refresh(request: gr.Request, stored: Any, chosen: Any, sure: Any) -> dict[Any, Any]:
         values = await shown(desk, page, visitor(request, stored), chosen, sure=sure)
