@@ -1,4 +1,10 @@
 () => {
+  // Gradio keeps a status of every input of every event that ever ran, and copies them all at each step of any
+  // event. Where no progress is shown, none is kept.
+  for (const { show_progress_on: shown } of window.gradio_config?.dependencies || []) {
+    if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
+  }
+
   const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
   const seen = node => node && node.offsetParent !== null && !node.disabled;
   const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure', s: 'skip', u: 'undo' };

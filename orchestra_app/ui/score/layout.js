@@ -73,7 +73,6 @@ function layLane(lane, scale) {
     if (before) before.room = item.left - before.left;
     last[item.row] = item;
   }
-  lane.items.forEach(label);
 }
 
 // Bar lines: one where each turn begins, and one that closes the score.
@@ -176,6 +175,7 @@ function layout() {
   if (!shot || !wide || !high) return;
   const scale = wide / span.now, item = drawn.get(chosen);
   layNotes();
+  for (const item of marks) if (item.label) label(item);
   layBars(scale);
   layTicks(scale);
   layMoney(scale);
@@ -236,6 +236,8 @@ function tick() {
   if (!shot || !element.isConnected) return;
   const before = settled();
   advance();
+  // What is owed lays everything out in the next frame.
+  if (owed) return schedule();
   if (!before || !settled()) layout();
   else if (Math.abs(shown - laid) * wide >= span.now) glide();
   schedule();

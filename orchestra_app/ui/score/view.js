@@ -37,12 +37,7 @@ function newNote(id) {
   button.tabIndex = drawn.size ? -1 : 0;
   make('span', 'bar', button);
   make('span', 'glyph', button);
-  const label = make('span', 'label', button);
-  // Until there is known to be room for it, its text need not be laid out.
-  label.hidden = true;
-  const item = { button, bar: button.firstChild, label, name: make('bdi', 'who', label), price: make('span', 'price', label) };
-  item.line = make('li', '', list);
-  item.line.dir = 'auto';
+  const item = { button, bar: button.firstChild };
   drawn.set(id, item);
   return item;
 }
@@ -51,15 +46,31 @@ function drawNote(text, place) {
   if (marks[place]?.text === text) return marks[place];
   const note = JSON.parse(text), item = drawn.get(note.i) || newNote(note.i);
   Object.assign(item, { note, text });
-  item.name.textContent = note.w;
-  item.price.textContent = cost(note);
-  item.line.textContent = sentence(note);
-  item.button.setAttribute('aria-label', sentence(note));
   item.button.setAttribute('aria-pressed', note.i === chosen);
   item.button.dataset.kind = open(note) ? 'open' : note.e ? 'bad' : marked(note, 'x') ? 'cut' : note.f ? 'forced' : 'done';
   const home = lanes[note.l] || lanes.python;
   if (item.button.parentNode !== home.notes) home.notes.append(item.button);
   return item;
+}
+
+// What a note says; it changes with the note's text.
+function tellNote(item) {
+  if (item.told === item.text) return;
+  item.told = item.text;
+  if (!item.label) {
+    item.label = make('span', 'label', item.button);
+    // Until there is known to be room for it, its text need not be laid out.
+    item.label.hidden = true;
+    item.name = make('bdi', 'who', item.label);
+    item.price = make('span', 'price', item.label);
+    item.line = make('li');
+    item.line.dir = 'auto';
+  }
+  const said = sentence(item.note);
+  item.name.textContent = item.note.w;
+  item.price.textContent = cost(item.note);
+  item.line.textContent = said;
+  item.button.setAttribute('aria-label', said);
 }
 
 function newLane(name) {
@@ -86,6 +97,9 @@ function stack(lane) {
     item.row = row;
   }
   style(lane.notes, 'height', Math.max(1, ends.length) * ROW);
+}
+
+function tellLane(lane) {
   const total = lane.items.reduce((sum, item) => sum + (item.note.c || 0), 0);
   say(lane.sum, [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · '));
   // The policy's name would stand on every bar: its first note says it.
@@ -230,7 +244,7 @@ function rest() {
     meter(name, 0, null, name === 'cost' ? dollars(0) : name === 'seconds' ? duration(0) : number(0));
     say(meters[name][3], '');
   }
-  for (const name of LANES) stack(lanes[name]);
+  for (const name of LANES) [stack(lanes[name]), tellLane(lanes[name])];
   for (const selector of ['.status', '.badge', '.more', '.spoken', '.trouble']) say(one(selector), '');
   one('.held').style.width = 0;
   one('.skip').hidden = one('.trouble').hidden = one('.scrub').hidden = true;
@@ -254,17 +268,18 @@ function inOrder(parent, nodes) {
 }
 
 function picture() {
+  const live = shot?.live;
   [shot, arrived] = [seen(), performance.now()];
   marks = shot.notes.map(drawNote);
   const ids = new Set(marks.map(item => item.note.i));
-  for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line.remove(), drawn.delete(id)];
+  for (const [id, item] of drawn) if (!ids.has(id)) [item.button.remove(), item.line?.remove(), drawn.delete(id)];
   if (marks.length && !marks.some(item => item.button.tabIndex === 0)) marks[0].button.tabIndex = 0;
   for (const name of LANES) lanes[name].items = marks.filter(item => (lanes[item.note.l] ? item.note.l : 'python') === name);
   for (const name of LANES) inOrder(lanes[name].notes, lanes[name].items.map(item => item.button));
   for (const name of LANES) stack(lanes[name]);
   hide(lanes.judge.lane, !full.notes.some(text => text.includes('"l":"judge"')));
   advance();
-  if (!shot.live) return complete();
+  if (!live && !shot.live) return complete();
   // While notes come, they are painted first and what is said about them in the next frame.
   layNotes();
   if (!owed) requestAnimationFrame(() => setTimeout(() => shot ? complete() : owed = false));
@@ -275,6 +290,8 @@ function complete() {
   owed = false;
   one('.score').dataset.state = shot.live ? 'live' : shot.status;
   scroller.setAttribute('aria-label', fill('region', { question: shot.question }));
+  marks.forEach(tellNote);
+  for (const name of LANES) tellLane(lanes[name]);
   inOrder(list, marks.map(item => item.line));
   top = ceiling();
   totals();
