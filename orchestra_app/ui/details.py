@@ -29,9 +29,9 @@ class DetailsForm:
         """The components that `shown` gives values for."""
         return [self.rating, self.note, self.labels]
 
-    def shown(self, trace: Trace, texts: Mapping[str, str]) -> dict[Any, Any]:
-        """Return the empty form with what was said about `trace`."""
-        pieces = said(trace, texts) if trace.status != "running" else ()
+    def shown(self, trace: Trace, texts: Mapping[str, str], *, brief: bool = False) -> dict[Any, Any]:
+        """Return the empty form with what was said about `trace`; `brief` as in `said`."""
+        pieces = said(trace, texts, brief=brief) if trace.status != "running" else ()
         return {self.rating: None, self.note: "", self.labels: parts(trace.id, *pieces)}
 
 

@@ -5,6 +5,8 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
+import gradio as gr
+
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.runs import Run
@@ -12,7 +14,7 @@ from orchestra_app.ui.asking import Desk, look, siblings
 from orchestra_app.ui.facts import facts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.transcript import transcript
-from orchestra_app.ui.view import View
+from orchestra_app.ui.view import View, long
 from orchestra_app.ui.visitor import Visitor
 
 
@@ -50,13 +52,28 @@ async def follow(
     yield await kept(desk, visitor, run_id, view), True
 
 
-async def kept(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[Any, Any]:
-    """Return what `view` shows of a trace that is over; raises OrchestraError as `follow` does."""
+async def kept(
+    desk: Desk, visitor: Visitor, trace_id: str, view: View, *, brief: bool = False
+) -> dict[Any, Any]:
+    """Return what `view` shows of a trace that is over; raises OrchestraError as `follow` does.
+
+    brief: of a long trace only what its first screen needs; `rest` gives what is left.
+    """
     trace = await look(desk, visitor, trace_id)
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
     group, count = await siblings(desk, visitor, trace)
     texts = TEXTS[visitor.language]
-    return view.kept_trace(trace, texts, catalog, beside=facts(trace, group, texts, count=count))
+    beside = facts(trace, group, texts, count=count)
+    return view.kept_trace(trace, texts, catalog, beside=beside, brief=brief)
+
+
+async def rest(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[Any, Any]:
+    """Return what `kept` leaves out where it is brief; raises OrchestraError as `follow` does."""
+    trace = await look(desk, visitor, trace_id)
+    if not long(trace):
+        return {view.transcript: gr.skip()}
+    catalog = await desk.workspace.store.catalog(trace.catalog.hash)
+    return view.rest(trace, TEXTS[visitor.language], catalog)
 
 
 async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:

@@ -17,9 +17,13 @@ MOST_MARKED = 200
 """Calls of one trace that are listed for marks."""
 
 
-def said(trace: Trace, texts: Texts) -> list[Markup | None]:
-    """Return the pieces about a trace: what contradicts, all its labels, and its calls with their marks."""
-    return [_warnings(contradictions(trace), texts), _labels(trace, texts), marks(trace, texts)]
+def said(trace: Trace, texts: Texts, *, brief: bool = False) -> list[Markup | None]:
+    """Return the pieces about a trace: what contradicts, all its labels, and its calls with their marks.
+
+    brief: the list of calls is empty as yet.
+    """
+    most = 0 if brief else MOST_MARKED
+    return [_warnings(contradictions(trace), texts), _labels(trace, texts), marks(trace, texts, most=most)]
 
 
 def who(label: Label, owner: str, texts: Texts) -> str:
@@ -52,8 +56,11 @@ def quoted(quotes: Sequence[Quote], texts: Texts) -> Markup:
     return tag("p", tag("span", texts["labels_who_judges"], role="status"), *buttons, class_="quiet judges")
 
 
-def marks(trace: Trace, texts: Texts) -> Markup | None:
-    """Return every call with the buttons that mark it; the owner's own mark is pressed."""
+def marks(trace: Trace, texts: Texts, *, most: int = MOST_MARKED) -> Markup | None:
+    """Return the first `most` calls with the buttons that mark them; the owner's own mark is pressed."""
+    listed = calls(trace)
+    if not listed:
+        return None
     rows = [
         tag(
             "li",
@@ -62,10 +69,8 @@ def marks(trace: Trace, texts: Texts) -> Markup | None:
             tag("span", *_buttons(trace, call, place, texts), role="group", aria_label=called(call)),
             data_keys=True,
         )
-        for place, (number, call) in enumerate(calls(trace)[:MOST_MARKED])
+        for place, (number, call) in enumerate(listed[:most])
     ]
-    if not rows:
-        return None
     title = tag("summary", texts["labels_marks"], " ", tag("small", texts["labels_marks_hint"]))
     return tag("details", title, tag("ol", *rows, class_="marks"), class_="fold")
 

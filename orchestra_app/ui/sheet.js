@@ -1,6 +1,6 @@
 // Draws the pieces that changed and leaves the others alone, so that opened details and focus last.
 const box = element.querySelector('.sheet');
-const AT_ONCE = 8, HELD = 'summary, a, button, [tabindex]';
+const AT_ONCE = 16, HELD = 'summary, a, button, [tabindex]';
 let key = null, drawn = [], wanted = [], waiting = false;
 
 function put(html, index) {

@@ -16,14 +16,19 @@ Texts = Mapping[str, str]
 
 
 def transcript(
-    trace: Trace, catalog: Catalog | None, texts: Texts, *, settled: Sequence[Markup] = ()
+    trace: Trace,
+    catalog: Catalog | None,
+    texts: Texts,
+    *,
+    settled: Sequence[Markup] = (),
+    most: int | None = None,
 ) -> list[Markup]:
-    """Return one piece per turn.
+    """Return one piece per turn, of the first `most` turns where that is given.
 
     catalog: the snapshot that the trace names, to rebuild the prompts; None where it is not kept.
     settled: pieces of earlier turns that are known already and cannot change.
     """
-    later = range(len(settled), len(trace.turns))
+    later = range(len(settled), len(trace.turns[:most]))
     return [*settled, *(_turn(trace, index, catalog, texts) for index in later)]
 
 

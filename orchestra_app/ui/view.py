@@ -11,6 +11,7 @@ from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.trace import Trace
 from orchestra_app.ui.details import DetailsForm, details
 from orchestra_app.ui.graph import score
+from orchestra_app.ui.labels_view import said
 from orchestra_app.ui.live import score_view
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.outcome import headline, outcome
@@ -20,6 +21,8 @@ from orchestra_app.ui.texts import label
 from orchestra_app.ui.transcript import transcript
 
 Texts = Mapping[str, str]
+FIRST = 6
+"""Turns of a long transcript that are sent with the first screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +58,62 @@ class View:
         reserved: float = 0.0,
         text: str = "",
         beside: Markup | None = None,
+        brief: bool = False,
     ) -> dict[Any, Any]:
         """Return what the components show of a trace; `pieces` are its transcript's.
 
         reserved: USD set aside for calls under way. text: what the policy has streamed in this turn.
+        brief: the calls that can be marked are not listed.
         """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
         bill = (
             tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
         )
-        title = tag("h3", texts["transcript"]) if pieces else ""
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.verdict: gr.Column(visible=over),
             self.bill: parts(trace.id, bill, *([beside] if beside else [])),
-            self.transcript: parts(trace.id, title, *pieces),
+            self.transcript: _transcript(trace, texts, pieces),
             self.gold: "",
             self.kept: None,
-            **self.details.shown(trace, texts),
+            **self.details.shown(trace, texts, brief=brief),
         }
 
     def kept_trace(
-        self, trace: Trace, texts: Texts, catalog: Catalog | None, *, beside: Markup | None = None
+        self,
+        trace: Trace,
+        texts: Texts,
+        catalog: Catalog | None,
+        *,
+        beside: Markup | None = None,
+        brief: bool = False,
     ) -> dict[Any, Any]:
-        """Return what the components show of a trace that is over; `beside` stands beside its bill."""
-        pieces = transcript(trace, catalog, texts)
-        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside)
+        """Return what the components show of a trace that is over; `beside` stands beside its bill.
+
+        brief: of a long trace only what its first screen needs; `rest` gives what is left.
+        """
+        brief = brief and long(trace)
+        pieces = transcript(trace, catalog, texts, most=FIRST if brief else None)
+        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside, brief=brief)
+
+    def rest(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
+        """Return what `kept_trace` leaves out of a long trace when it is brief."""
+        return {
+            self.details.labels: parts(trace.id, *said(trace, texts)),
+            self.transcript: _transcript(trace, texts, transcript(trace, catalog, texts)),
+        }
+
+
+def long(trace: Trace) -> bool:
+    """Return whether a trace has more turns than are shown at once."""
+    return len(trace.turns) > FIRST
+
+
+def _transcript(trace: Trace, texts: Texts, pieces: Sequence[Markup]) -> dict[str, Any]:
+    return parts(trace.id, tag("h3", texts["transcript"]) if pieces else "", *pieces)
 
 
 def _streamed(text: str) -> list[Markup]:

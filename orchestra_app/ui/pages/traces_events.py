@@ -8,7 +8,7 @@ import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.follow import Watching, follow, kept
+from orchestra_app.ui.follow import Watching, follow, kept, rest
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
@@ -21,6 +21,9 @@ from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, token
 
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(() => done([]))))"
+"""Waits until the browser has painted what came last."""
+
 
 def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Let the page work; `tab` is its own."""
@@ -30,6 +33,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         return desk.door.visitor(request, token(stored))
 
     turned_back: dict[str, Callable[[], bool]] = {}
+    newest: dict[str, str] = {}
 
     def turn_back(request: gr.Request) -> dict[Any, Any]:
         session = str(request.session_hash)
@@ -52,9 +56,20 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         watching.begin(str(request.session_hash))
         try:
             turned = await _turned(desk, page, who, trace_id, place)
-            return await kept(desk, who, trace_id, page.view) | turned | {page.study.begun: None}
+            shown = await kept(desk, who, trace_id, page.view, brief=True)
+            newest[str(request.session_hash)] = trace_id
+            return shown | turned | {page.study.begun: None}
         except OrchestraError as error:
             return {page.problem: said(str(error))}
+
+    async def fill(request: gr.Request, stored: Any, trace_id: str) -> dict[Any, Any]:
+        if newest.get(str(request.session_hash)) != trace_id:
+            return unchanged
+        try:
+            return await rest(desk, visitor(request, stored), trace_id, page.view)
+        except OrchestraError:
+            # It was deleted since; what can be done with it says so.
+            return unchanged
 
     async def opened(
         request: gr.Request, stored: Any, trace_id: str, list_: Mapping[str, Any]
@@ -105,8 +120,10 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         watching.forget(str(request.session_hash))
         page.turning.forget(str(request.session_hash))
         turned_back.pop(str(request.session_hash), None)
+        newest.pop(str(request.session_hash), None)
 
     inputs, rows = page.inputs, page.outputs
+    unchanged = {page.view.transcript: gr.skip()}
     turn = [page.view.head, page.sure, page.current, page.study.begun]
     view = [
         *page.view.outputs,
@@ -121,6 +138,9 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     shown = [
         each.open(open_, [page.browser, page.place], [*view, page.study.begun], **opening) for each in links
     ]
+    later = [page.view.details.labels, page.view.transcript]
+    for each in shown:
+        each.then(None, js=PAINTED, **QUIET).then(fill, [page.browser, page.current], later, **opening)
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     blocks.unload(leave)

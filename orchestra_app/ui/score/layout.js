@@ -45,7 +45,16 @@ function label(item) {
   const inside = open(item.note) || item.width - HEAD - 8 >= LABEL;
   const left = inside ? HEAD + 4 : Math.max(HEAD, item.width) + 3;
   const space = Math.floor((inside && !open(item.note) ? item.width : item.room) - left - 3);
-  hide(item.label, space < LABEL);
+  // Most labels of a long score never find room, and need not be.
+  if (space < LABEL) return item.label = item.label?.remove();
+  if (!item.label) {
+    item.label = make('span', 'label', item.button);
+    item.name = make('bdi', 'who', item.label);
+    item.price = make('span', 'price', item.label);
+  }
+  say(item.name, item.note.w);
+  say(item.price, cost(item.note));
+  hide(item.name, !item.named);
   item.label.classList.toggle('beside', !inside);
   move(item.label, left);
   style(item.label, 'maxWidth', space);
@@ -175,7 +184,7 @@ function layout() {
   if (!shot || !wide || !high) return;
   const scale = wide / span.now, item = drawn.get(chosen);
   layNotes();
-  for (const item of marks) if (item.label) label(item);
+  marks.forEach(label);
   layBars(scale);
   layTicks(scale);
   layMoney(scale);

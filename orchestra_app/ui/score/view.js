@@ -53,22 +53,12 @@ function drawNote(text, place) {
   return item;
 }
 
-// What a note says; it changes with the note's text.
+// What is read out of a note; it changes with the note's text.
 function tellNote(item) {
   if (item.told === item.text) return;
   item.told = item.text;
-  if (!item.label) {
-    item.label = make('span', 'label', item.button);
-    // Until there is known to be room for it, its text need not be laid out.
-    item.label.hidden = true;
-    item.name = make('bdi', 'who', item.label);
-    item.price = make('span', 'price', item.label);
-    item.line = make('li');
-    item.line.dir = 'auto';
-  }
+  if (!item.line) (item.line = make('li')).dir = 'auto';
   const said = sentence(item.note);
-  item.name.textContent = item.note.w;
-  item.price.textContent = cost(item.note);
   item.line.textContent = said;
   item.button.setAttribute('aria-label', said);
 }
@@ -104,7 +94,7 @@ function tellLane(lane) {
   say(lane.sum, [total && dollars(total), lane.items.length && lane.items.length + '×'].filter(Boolean).join(' · '));
   // The policy's name would stand on every bar: its first note says it.
   lane.items.forEach((item, index) => {
-    hide(item.name, index > 0 && item.note.l === 'policy' && item.note.w === lane.items[index - 1].note.w);
+    item.named = !index || item.note.l !== 'policy' || item.note.w !== lane.items[index - 1].note.w;
   });
 }
 
