@@ -16,6 +16,17 @@ from tests.storage.storage_rollouts import START, rollout, save
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 SLOW = 60_000
+LONG = 30
+STATUSES = """
+  window.statuses = 0;
+  const entries = Object.entries;
+  Object.entries = map => {
+    const found = entries(map);
+    // The status of one component, as Gradio's client keeps it to show progress.
+    statuses += found.filter(([, each]) => each && Object.hasOwn(each, 'queue_position')).length;
+    return found;
+  };
+"""
 
 
 async def _fill(store: Store) -> None:
@@ -27,7 +38,8 @@ async def _fill(store: Store) -> None:
             "parent": "t1" if number == 57 else None,
             "group": f"sweep-1/q{number}-w{number % 2}" if number > 55 else None,
         }
-        await save(store, rollout(f"t{number}", cost=number / 1000, started=started))
+        turns = LONG if number == 56 else 2
+        await save(store, rollout(f"t{number}", turns=turns, cost=number / 1000, started=started))
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +113,18 @@ def test_an_admin_opens_anothers_trace_but_cannot_delete_or_judge_it(page: Page,
     page.locator("#clear-filters").click()
     page.locator("#traces .trace", has_text="(t58)").click()
     expect(page.locator("#delete")).to_be_visible()
+
+
+def test_a_long_trace_opens_on_its_first_turns_and_the_others_follow(page: Page, address: str):
+    page.add_init_script(STATUSES)
+    page.goto(address + "?tab=traces")
+    expect(page.locator("#traces .trace").first).to_be_visible(timeout=SLOW)
+    page.locator("#traces .trace", has_text="(t56)").click()
+    expect(page.locator("#trace-transcript .turn")).to_have_count(LONG)
+    expect(page.locator("#trace-labels .marks > li")).to_have_count(LONG)
+    page.locator("#back").click()
+    page.locator("#traces .trace", has_text="(t55)").click()
+    expect(page.locator("#trace-headline h2")).to_contain_text("(t55)")
+    expect(page.locator("#trace-transcript .turn")).to_have_count(2)
+    # Gradio would copy the status of every input of every event at each step of any.
+    assert page.evaluate("statuses") == 0

@@ -1,0 +1,49 @@
+"""The view of a kept trace: what a long one shows at once and what follows is the whole, nothing else."""
+
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from orchestra_app.core.trace import Label, Trace
+from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.view import FIRST, View, long, view
+from tests.storage.storage_rollouts import START, fold, rollout
+
+EN = TEXTS["en"]
+
+
+def laid_out() -> View:
+    with gr.Blocks():
+        return view()
+
+
+def of(turns: int) -> Trace:
+    trace = fold(rollout("long", turns=turns))
+    mark = Label(source="human", by=trace.owner, correct=True, call_id="call 0", at=START)
+    return trace.model_copy(update={"labels": [mark]})
+
+
+def values(shown: View, found: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what components are given, without the one update that equals no other of its kind."""
+    return {each: value for each, value in found.items() if each is not shown.verdict}
+
+
+@pytest.mark.parametrize("turns", [1, FIRST])
+async def test_a_short_trace_is_shown_whole_at_once(turns: int):
+    shown, trace = laid_out(), of(turns)
+    brief, whole = shown.kept_trace(trace, EN, None, brief=True), shown.kept_trace(trace, EN, None)
+    assert not long(trace) and values(shown, brief) == values(shown, whole)
+
+
+async def test_what_a_long_trace_shows_first_and_what_follows_is_the_whole():
+    shown, trace = laid_out(), of(FIRST + 3)
+    whole = shown.kept_trace(trace, EN, None)
+    first, later = shown.kept_trace(trace, EN, None, brief=True), shown.rest(trace, EN, None)
+    assert long(trace) and values(shown, first | later) == values(shown, whole)
+    # The title and the first turns: what is drawn once need not be drawn again.
+    drawn, every = (each[shown.transcript]["parts"] for each in (first, whole))
+    assert drawn == every[: FIRST + 1] and len(every) == FIRST + 4
+    marks = [each[shown.details.labels]["parts"][-1] for each in (first, later)]
+    assert [said.count('aria-pressed="true"') for said in marks] == [0, 1]
+    assert [said.count("<li") for said in marks] == [0, FIRST + 3]
