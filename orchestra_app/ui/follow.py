@@ -5,8 +5,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-import gradio as gr
-
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.runs import Run
@@ -71,7 +69,7 @@ async def rest(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[
     """Return what `kept` leaves out where it is brief; raises OrchestraError as `follow` does."""
     trace = await look(desk, visitor, trace_id)
     if not long(trace):
-        return {view.transcript: gr.skip()}
+        return {}
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
     return view.rest(trace, TEXTS[visitor.language], catalog)
 

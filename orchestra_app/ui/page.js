@@ -1,6 +1,6 @@
 () => {
   // Gradio keeps a status of every input of every event that ever ran, and copies them all at each step of any
-  // event. Where no progress is shown, none is kept.
+  // event. It joins them to the list of what shows progress; where that is empty, the whole is.
   for (const { show_progress_on: shown } of window.gradio_config?.dependencies || []) {
     if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
   }

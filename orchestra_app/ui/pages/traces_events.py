@@ -66,7 +66,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         if newest.get(str(request.session_hash)) != trace_id:
             return unchanged
         try:
-            return await rest(desk, visitor(request, stored), trace_id, page.view)
+            return unchanged | await rest(desk, visitor(request, stored), trace_id, page.view)
         except OrchestraError:
             # It was deleted since; what can be done with it says so.
             return unchanged
