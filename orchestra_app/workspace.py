@@ -260,7 +260,9 @@ class Workspace:
                 # Loads pyarrow, which nothing else at the start needs.
                 from orchestra_app.dataset.export import Plan, export
 
-                await export(self.store, folder / "traces", Plan(wanted=Filter(catalog=definition.catalog)))
+                # They leave this machine: as in any export, only what was consented to.
+                plan = Plan(wanted=Filter(catalog=definition.catalog), shared=True, mine=owner == "local")
+                await export(self.store, folder / "traces", plan)
 
         return await self.jobs.launch(written or definition, owner=owner, launcher=launcher, prepare=prepare)
 

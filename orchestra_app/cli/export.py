@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestra_app.cli.app import BAD_INPUT, app, command, console, errors, opened
-from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.errors import ConfigError, StorageError
 from orchestra_app.core.events import Status
 from orchestra_app.dataset.export import Plan, export
 from orchestra_app.dataset.folder import Format, Manifest
@@ -54,7 +54,10 @@ async def export_(
     async with opened() as workspace:
         console.print(_written(await export(workspace.store, out, plan), out), markup=False, soft_wrap=True)
     if to:
-        address = await asyncio.to_thread(push, out, to, token=token, public=public)
+        try:
+            address = await asyncio.to_thread(push, out, to, token=token, public=public)
+        except StorageError as error:
+            raise StorageError(f"{error} The export is whole in {out}.") from None
         console.print(f"Pushed to {address}.", markup=False, soft_wrap=True)
 
 

@@ -1,13 +1,12 @@
 """The four events of a rollout; a trace is their fold."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from orchestra_app.core.message import Offer, Reply, ToolResult
 from orchestra_app.core.task import Task
-from orchestra_app.core.value import Value
+from orchestra_app.core.value import Moment, Value
 
 Status = Literal["running", "answered", "exhausted", "failed", "stopped", "interrupted"]
 FINISHED: tuple[Status, ...] = ("answered", "exhausted", "failed")
@@ -33,7 +32,7 @@ class RolloutStarted(Value):
     render: str = "hle"
     """Which rendering of the prompts was used."""
     seed: int = 0
-    started_at: datetime
+    started_at: Moment
     """In UTC."""
     parent: str | None = None
     """The trace that this one was forked from."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from orchestra_app.core.usage import Charge
 from orchestra_app.core.value import Value
@@ -72,6 +72,14 @@ class Offer(Value):
     """The aliases on offer, each with its preference in [0, 1]; empty for a tool without aliases."""
     slider: float = 0.5
     """The preference of the tool itself in [0, 1]."""
+
+    @field_validator("tool_schema")
+    @classmethod
+    def _named(cls, schema: dict[str, Any]) -> dict[str, Any]:
+        function = schema.get("function")
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise ValueError("it must be a function schema with a name")
+        return schema
 
     @property
     def name(self) -> str:

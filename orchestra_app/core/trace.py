@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from datetime import datetime
 from typing import Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +19,7 @@ from orchestra_app.core.events import (
 from orchestra_app.core.message import Document, Execution, Offer, Reply, ToolCall, ToolResult
 from orchestra_app.core.task import NEUTRAL, Task
 from orchestra_app.core.usage import Charge, Usage
-from orchestra_app.core.value import Value
+from orchestra_app.core.value import Moment, Value
 
 
 class Turn(Value):
@@ -56,8 +55,7 @@ class Label(Value):
     charge: Charge | None = None
     """What the judge cost, if one was asked."""
     by: str = "local"
-    at: datetime
-    """In UTC."""
+    at: Moment
 
 
 SOURCE_ORDER = ("human", "benchmark", "judge")
@@ -79,7 +77,7 @@ class Trace(BaseModel):
     status: Status = "running"
     answer: str | None = None
     error: str | None = None
-    started_at: datetime
+    started_at: Moment
     """In UTC."""
     seconds: float = 0.0
     """Seconds from the start to the latest event."""

@@ -1,18 +1,25 @@
 """Puts an exported folder on the Hugging Face Hub as a dataset."""
 
-import re
 from pathlib import Path
 
 from orchestra_app.config import key
 from orchestra_app.core.errors import ConfigError, StorageError
 
 TOKEN = "HF_TOKEN"
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def check_target(name: str) -> str:
     """Return the token for a push to the dataset `user/name`; raises ConfigError where it cannot work."""
-    if not _NAME.fullmatch(name) or len(name) > 190:
+    # Loaded only where it is used; HF_ENDPOINT and HF_HUB_OFFLINE are read when it is.
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+        known = "/" in name and name.isascii()
+    except HFValidationError:
+        known = False
+    if not known:
         raise ConfigError(f"--push {name[:80]!r} is no dataset's name; write user/dataset.")
     token = key(TOKEN)
     if token is None:
@@ -28,7 +35,6 @@ def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
 
     A dataset that is there keeps its visibility and gets one more commit. Raises StorageError.
     """
-    # Loaded only where it is used; HF_ENDPOINT and HF_HUB_OFFLINE are read when it is.
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -40,12 +46,12 @@ def push(folder: Path, name: str, *, token: str, public: bool = False) -> str:
             repo_id=name, repo_type="dataset", folder_path=folder, commit_message="Traces of Orchestra"
         )
     except OfflineModeIsEnabled:
-        raise StorageError(_kept(folder, "HF_HUB_OFFLINE is set; unset it to push.")) from None
+        raise StorageError("HF_HUB_OFFLINE is set; unset it to push.") from None
     except HfHubHTTPError as error:
-        raise StorageError(_kept(folder, refusal(error.response.status_code, name))) from None
+        raise StorageError(refusal(error.response.status_code, name)) from None
     except (httpx2.HTTPError, OSError) as error:
         said = f"The Hugging Face Hub cannot be reached ({type(error).__name__}); try again later."
-        raise StorageError(_kept(folder, said)) from None
+        raise StorageError(said) from None
     return str(made)
 
 
@@ -59,7 +65,3 @@ def refusal(status: int, name: str) -> str:
         case 429:
             return "The Hugging Face Hub asks to wait; push again in a while."
     return f"The Hugging Face Hub refused the push with status {status}; push again later."
-
-
-def _kept(folder: Path, sentence: str) -> str:
-    return f"{sentence} The export is whole in {folder}."

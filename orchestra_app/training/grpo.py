@@ -68,7 +68,9 @@ def objective(
     Dividing by the tokens of the whole step is what TRL calls `dapo` (and does for its `cispo`): each token
     weighs the same, however the step is cut into batches.
     """
-    ratio = torch.exp(new - old)
+    # What is no token counts nothing, however far apart the two are there.
+    unsaid = said == 0
+    ratio = torch.exp((new - old).masked_fill(unsaid, 0.0))
     if definition.loss == "cispo":
         weight = ratio.clamp(max=definition.highest).detach()
         loss = -weight * advantage * new
@@ -81,7 +83,8 @@ def objective(
         )
     divergence = torch.zeros_like(new)
     if reference is not None:
-        divergence = torch.exp(reference - new) - (reference - new) - 1
+        apart = (reference - new).masked_fill(unsaid, 0.0)
+        divergence = torch.exp(apart) - apart - 1
         loss = loss + definition.kl * divergence
     return Parts((loss * said).sum(), (divergence * said).sum().detach(), (clipped * said).sum())
 

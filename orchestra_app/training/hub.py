@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ ROOT = ASSETS.parent
 SOURCE = ("orchestra_app", "assets", "app.py", "requirements.txt", "pyproject.toml", "README.md", "LICENSE")
 REPOSITORY = "orchestra-jobs"
 FLAVOR, TIMEOUT = "a10g-large", "12h"
+EVERY = 20.0
+"""Seconds between two questions to the Hub about one job, however many pages show it."""
 _ENDS: dict[str, JobStatus] = {
     "COMPLETED": "done",
     "CANCELED": "stopped",
@@ -51,16 +54,29 @@ class HubLauncher:
         *,
         flavor: str = FLAVOR,
         timeout: str = TIMEOUT,
+        every: float = EVERY,
     ):
-        """`connect` makes an HfApi for a token; `flavor` names the hardware, `timeout` the longest run."""
+        """`connect` makes an HfApi for a token; `flavor` names the hardware, `timeout` the longest run.
+
+        every: seconds for which the answer about a job's status is taken as it was.
+        """
         self._connect, self._token = connect, token
-        self._flavor, self._timeout = flavor, timeout
+        self._flavor, self._timeout, self._every = flavor, timeout, every
+        self._heard: dict[str, tuple[float, JobStatus]] = {}
+        self._account: tuple[str, str] | None = None
 
     async def submit(self, job: Job, *, resume: bool = False) -> Job:
+        self._heard.pop(job.id, None)
         return await self._asked(self._submit, job, resume)
 
     async def status(self, job: Job) -> JobStatus:
-        return await self._asked(self._status, job)
+        heard, found = self._heard.get(job.id, (-self._every, "running"))
+        if time.monotonic() - heard >= self._every:
+            # What fails is not asked again at once either.
+            self._heard[job.id] = time.monotonic(), found
+            found = await self._asked(self._status, job)
+            self._heard[job.id] = time.monotonic(), found
+        return found
 
     async def logs(self, job: Job, *, lines: int = 100) -> str:
         def last(api: HubApi, remote: str) -> str:
@@ -69,6 +85,7 @@ class HubLauncher:
         return await self._asked(last, str(job.remote))
 
     async def cancel(self, job: Job, *, at_once: bool = False) -> None:
+        self._heard.pop(job.id, None)
         await self._asked(lambda api, remote: api.cancel_job(job_id=remote), str(job.remote))
 
     async def _asked(self, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -81,6 +98,10 @@ class HubLauncher:
         try:
             return await asyncio.to_thread(call, self._connect(token), *arguments)
         except (HTTPError, OSError) as error:
+            if brief(error) == "status 429":
+                raise TrainingError(
+                    "The Hugging Face Hub asks to wait; it is asked again in a while."
+                ) from None
             raise TrainingError(
                 f"Hugging Face Jobs did not do it ({brief(error)}): "
                 "check the token's scope and the account's credit."
@@ -88,7 +109,7 @@ class HubLauncher:
 
     def _submit(self, api: HubApi, job: Job, resume: bool) -> Job:
         folder = Path(job.folder)
-        repository = f"{api.whoami()['name']}/{REPOSITORY}"
+        repository = self._repository(api)
         api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
         if not resume:
             parcel = folder / "parcel"
@@ -109,12 +130,19 @@ class HubLauncher:
         )
         return job.model_copy(update={"status": "running", "error": None, "remote": started.id})
 
+    def _repository(self, api: HubApi) -> str:
+        # The Hub is strict about how often it is asked whose a token is.
+        token = str(self._token())
+        if self._account is None or self._account[0] != token:
+            self._account = token, api.whoami()["name"]
+        return f"{self._account[1]}/{REPOSITORY}"
+
     def _status(self, api: HubApi, job: Job) -> JobStatus:
         stage = api.inspect_job(job_id=str(job.remote)).status.stage
         found = _ENDS.get(str(getattr(stage, "value", stage)), "running")
         wanted = [f"{job.id}/out/{EVENTS}"] + ([f"{job.id}/out/**"] if found != "running" else [])
         place = Path(job.folder) / "fetched"
-        repository = f"{api.whoami()['name']}/{REPOSITORY}"
+        repository = self._repository(api)
         api.snapshot_download(repository, repo_type="dataset", local_dir=str(place), allow_patterns=wanted)
         out = place / job.id / "out"
         if out.is_dir():

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Jobs:
     store: Store
     home: Path
     launchers: Mapping[str, Launcher]
+    _resuming: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)
 
     async def all(self) -> tuple[Job, ...]:
         """Return every job, brought up to date with its process, the newest first."""
@@ -85,12 +86,14 @@ class Jobs:
 
     async def resume(self, job_id: str) -> Job:
         """Let a job that is over go on from its last checkpoint; raises TrainingError where it still runs."""
-        job = await self.get(job_id)
-        if not job.over:
-            raise TrainingError(f"The job {job.name} is running; stop it before you resume it.")
-        started = await self._launcher(job.launcher).submit(job, resume=True)
-        await self.store.save_job(started)
-        return started
+        # Two clicks start it once: the second sees that it runs.
+        async with self._resuming:
+            job = await self.get(job_id)
+            if not job.over:
+                raise TrainingError(f"The job {job.name} is running; stop it before you resume it.")
+            started = await self._launcher(job.launcher).submit(job, resume=True)
+            await self.store.save_job(started)
+            return started
 
     async def stop(self, job_id: str, *, at_once: bool = False) -> Job:
         """Ask a job to end with a checkpoint, or end it at once; return it as it is now."""

@@ -125,7 +125,7 @@ class Learner:
         self.local.model.save_pretrained(folder)
         self.local.tokenizer.save_pretrained(folder)
         if self.definition.rank:
-            # With it an adapter's folder loads like any model's; the weights come from its base.
+            # With it an adapter's folder is known as a model's; the weights come from its base.
             self.local.model.config.save_pretrained(folder)
         state = {"optimizer": self.optimizer.state_dict(), "position": json.dumps(position)}
         torch.save(state, folder / STATE)

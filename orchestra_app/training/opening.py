@@ -56,6 +56,11 @@ def refusal(definition: Definition, catalog: Catalog) -> str | None:
         )
     if definition.cap is None:
         return f"The experts of {catalog.name} cost real money: set cap to the USD that the job may spend."
+    if definition.vary_prices:
+        return (
+            f"The experts of {catalog.name} cost real money, which invented prices would not count: "
+            "set vary_prices = false."
+        )
     return None
 
 

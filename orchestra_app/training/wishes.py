@@ -20,7 +20,8 @@ def draw_preference(random: Random, catalog: Catalog, presets: Sequence[Often]) 
         wishes, often = zip(*presets, strict=True)
         return random.choices(wishes, often)[0]
     weights: dict[str, float] = {}
-    for name in random.sample(catalog.sliders, random.choice((1, 1, 1, 2, 2, 3, 5))):
+    moved = random.choice((1, 1, 1, 2, 2, 3, 5))
+    for name in random.sample(catalog.sliders, min(moved, len(catalog.sliders))):
         weights[name] = random.choice((1.0, 0.8, 0.8, 0.2, 0.2, 0.0))
     excluded: tuple[str, ...] = ()
     if random.random() < 0.15:

@@ -15,7 +15,7 @@ from orchestra_app.ui.asking import Desk, begin, find, judge, look
 from orchestra_app.ui.labels import Details
 from orchestra_app.ui.links import SORTS, clean, wanted
 from orchestra_app.ui.sweeping import LABELLED, gathered
-from orchestra_app.ui.visitor import Visitor, new_token
+from orchestra_app.ui.visitor import Visitor, returned
 from orchestra_app.ui.wish import Wish
 
 Endpoint = Callable[..., Awaitable[Any]]
@@ -58,7 +58,8 @@ def _ask(desk: Desk) -> Endpoint:
         visitor: str = "",
     ) -> dict[str, Any]:
         """Ask a question and return its trace, with `usage`, `adherence` and `correct`, when it is over."""
-        secret = visitor or new_token()
+        with _sentences():
+            secret = returned(visitor)
         who = desk.door.visitor(request, secret)
         wish = Wish(
             question=question,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestra_app.core.errors import ConfigError
+
 LOCAL = "local"
 """The owner on one's own machine, the same as the command line's."""
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -59,6 +61,13 @@ class Door:
         secret = token if isinstance(token, str) and _TOKEN.fullmatch(token) else new_token()
         # The owner stands in traces and exports, so it must not tell the secret.
         return Visitor(f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}", False, tongue, page)
+
+
+def returned(secret: str) -> str:
+    """Return the secret that a caller got from an earlier call, a new one for none; raises ConfigError."""
+    if secret and not _TOKEN.fullmatch(secret):
+        raise ConfigError("`visitor` is no secret of an earlier answer; leave it empty to get one.")
+    return secret or new_token()
 
 
 def new_token() -> str:

@@ -1,6 +1,8 @@
 """`orchestra ask`: the JSON contract, the exit codes, and what a person sees."""
 
 import math
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,15 @@ def test_the_same_seed_gives_the_same_trace_but_for_ids_and_clock(orchestra):
 
     assert ask(7) == ask(7)
     assert ask(8)["seed"] == 8
+
+
+def test_what_the_readme_asks_is_answered(orchestra):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    asked = [line for line in readme.splitlines() if line.startswith("orchestra ask")]
+    assert len(asked) > 1
+    for line in asked:
+        ended = orchestra(*shlex.split(line)[1:])
+        assert (ended.code, ended.err) == (0, ""), line
 
 
 def test_every_wish_reaches_the_task(orchestra):

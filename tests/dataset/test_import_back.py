@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestra_app.core.errors import ConfigError, StorageError
-from orchestra_app.core.trace import Trace
+from orchestra_app.core.trace import Label, Trace
 from orchestra_app.dataset.export import Plan, export
 from orchestra_app.dataset.folder import Format
 from orchestra_app.dataset.imports import import_traces
 from orchestra_app.dataset.rows import trace_row
 from orchestra_app.storage.store import Store
 from tests.dataset.test_export_folder import CATALOG, filled, one
-from tests.storage.storage_rollouts import fold, rollouts
+from tests.storage.storage_rollouts import START, fold, rollouts
 from tests.storage.test_inserting import LABELS
 
 WHOLE: list[Format] = ["jsonl", "parquet"]
@@ -59,6 +60,25 @@ def test_any_traces_come_back_the_same_with_their_labels(tmp_path_factory, form,
     finally:
         here.close()
         there.close()
+
+
+async def test_moments_without_a_zone_are_utc_and_odd_ones_are_named(open_store, written):
+    whole = one("x", labels=[Label(source="human", correct=True, at=START)])
+    naive = json.loads(line(whole))
+    naive["started_at"] = "2026-01-01T05:00:00"
+    naive["labels"][0]["at"] = "2026-01-02T00:00:00"
+    naive["labels"].append(naive["labels"][0] | {"at": "2026-01-02T00:00:00+02:00"})
+    offered = json.loads(line(one("z")))
+    offered["turns"][0]["offered"] = [{"tool_schema": {}}]
+    rows = [json.dumps(naive), line(one("y"), started_at="9999-12-31T23:59:59-05:00"), json.dumps(offered)]
+    store = open_store("a")
+    done = await import_traces(store, written(*rows))
+    assert done.counts == {"added": 1} and len(done.problems) == 2
+    assert "started_at: it must be a year" in done.problems[0] and "name" in done.problems[1]
+    kept = await store.get(whole.id)
+    assert kept.started_at == datetime(2026, 1, 1, 5, tzinfo=UTC)
+    await store.add_label(kept.id, Label(source="human", correct=False, at=START))
+    assert [label.at.tzinfo for label in (await store.get(kept.id)).labels] == [UTC] * 3
 
 
 @pytest.mark.parametrize("form", WHOLE)

@@ -42,7 +42,7 @@ def test_every_refusal_has_its_sentence(tmp_path):
         )
     *refused, good = ended.stdout.splitlines()
     for line, (_, token, said) in zip(refused, REFUSED, strict=True):
-        assert said in line and line.endswith(f"The export is whole in {tmp_path}.") and token not in line
+        assert said in line and token not in line
     assert good == f"{hub.url}/datasets/ann/good" and hub.created[-1]["visibility"] == "public"
     assert hub.files == {"traces.jsonl": b"{}"} and "Traceback" not in ended.stderr
 
@@ -56,7 +56,22 @@ def test_a_hub_in_trouble_is_told_from_a_token_without_rights(status, said):
 
 
 @pytest.mark.parametrize(
-    "name", ["traces", "a/b/c", "ann/", "/x", "ann/tr aces", "../x", "ann/x;y", "a/" + "b" * 200]
+    "name",
+    [
+        "traces",
+        "a/b/c",
+        "ann/",
+        "/x",
+        "ann/tr aces",
+        "../x",
+        "ann/x;y",
+        "a/" + "b" * 200,
+        "ann/a--b",
+        "ann/a..b",
+        "ann/x.git",
+        "ann/x-",
+        "ann/données",
+    ],
 )
 def test_what_is_no_name_of_a_dataset_is_refused_before_anything_is_written(name, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)

@@ -155,6 +155,16 @@ def test_a_held_reply_has_the_log_probability_that_it_was_drawn_with(local):
         assert sum(sample.logprobs or ()) < -0.1
 
 
+@pytest.mark.parametrize("loss", ["grpo", "cispo"])
+def test_what_is_no_token_counts_nothing_however_far_apart_the_two_are_there(loss):
+    new, said = torch.tensor([[-1.0, -500.0]]), torch.tensor([[1.0, 0.0]])
+    old, advantage = torch.tensor([[-1.2, 0.0]]), torch.tensor([[1.0]])
+    definition = Definition(loss=loss, kl=0.1)
+    whole = objective(new, -old.flip(1) * 500, advantage, said, definition, old)
+    alone = objective(new[:, :1], (-old.flip(1) * 500)[:, :1], advantage, said[:, :1], definition, old[:, :1])
+    assert math.isfinite(float(whole.loss)) and float(whole.loss) == float(alone.loss)
+
+
 def test_a_loss_that_is_no_number_changes_no_weight(local):
     before = [weight.detach().clone() for weight in local.model.parameters()]
     broken = [Sample((5, 6), (7, 8), 1.0, (math.nan, 0.0))]

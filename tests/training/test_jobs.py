@@ -95,6 +95,25 @@ async def test_stop_ends_a_job_with_its_checkpoint_and_resume_goes_on(store: Sto
     assert "resumed" in await jobs.logs(again) and len(await store.checkpoints()) == 2
 
 
+async def test_a_job_that_is_resumed_twice_at_once_is_started_once(store: Store, tmp_path: Path):
+    started = []
+
+    class Slow(ProcessLauncher):
+        async def submit(self, job: Job, *, resume: bool = False) -> Job:
+            started.append(resume)
+            await asyncio.sleep(0.05)
+            return await super().submit(job, resume=resume)
+
+        async def status(self, job: Job) -> JobStatus:
+            return "running"
+
+    jobs = Jobs(store, tmp_path / "jobs", {"process": Slow({}, (sys.executable, "-c", "pass"))})
+    job = await jobs.launch(DEFINITION)
+    await store.save_job(job.model_copy(update={"status": "stopped"}))
+    ended = await asyncio.gather(jobs.resume(job.id), jobs.resume(job.id), return_exceptions=True)
+    assert [type(each) for each in ended] == [Job, TrainingError] and started == [False, True]
+
+
 async def test_a_killed_job_is_interrupted_and_keeps_what_it_saved(store: Store, tmp_path: Path):
     jobs = opened(store, tmp_path)
     job = await jobs.launch(DEFINITION)
@@ -172,7 +191,8 @@ class Hub:
 
 async def test_a_hub_job_takes_its_folder_along_and_brings_its_events_back(store: Store, tmp_path: Path):
     hub = Hub(tmp_path / "hub")
-    jobs = Jobs(store, tmp_path / "jobs", {"hub": HubLauncher(lambda token: hub, lambda: "hf_planted")})
+    launcher = HubLauncher(lambda token: hub, lambda: "hf_planted", every=0)
+    jobs = Jobs(store, tmp_path / "jobs", {"hub": launcher})
     job = await jobs.launch(DEFINITION, launcher="hub")
     parcel = tmp_path / "hub" / job.id
     assert from_toml((parcel / "job.toml").read_text()) == DEFINITION
@@ -187,6 +207,28 @@ async def test_a_hub_job_takes_its_folder_along_and_brings_its_events_back(store
     assert await jobs.logs(job, lines=2) == "remote-1 line 0\nremote-1 line 1"
     await jobs.stop(job.id)
     assert (await jobs.get(job.id)).status == "stopped"
+
+
+async def test_the_hub_is_asked_about_a_job_now_and_then_however_often_it_is_looked_at(
+    store: Store, tmp_path: Path
+):
+    class Counted(Hub):
+        asked = 0
+
+        def whoami(self) -> dict[str, Any]:
+            self.asked += 100
+            return super().whoami()
+
+        def inspect_job(self, *, job_id: str) -> Any:
+            self.asked += 1
+            return super().inspect_job(job_id=job_id)
+
+    hub = Counted(tmp_path / "hub")
+    jobs = Jobs(store, tmp_path / "jobs", {"hub": HubLauncher(lambda token: hub, lambda: "hf_planted")})
+    job = await jobs.launch(DEFINITION, launcher="hub")
+    assert [(await jobs.get(job.id)).status for _ in range(9)] == ["running"] * 9 and hub.asked == 101
+    await jobs.stop(job.id)
+    assert (await jobs.get(job.id)).status == "stopped" and hub.asked == 102
 
 
 async def test_a_remote_that_cannot_be_asked_hides_no_other_job_and_can_be_deleted(

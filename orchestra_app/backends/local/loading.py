@@ -9,6 +9,7 @@ from typing import Any, Literal
 from orchestra_app.backends.local.places import located, missing_packages
 from orchestra_app.core.errors import BackendError, ConfigError
 
+ADAPTER = "adapter_config.json"
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json", "*.bin.index.json")
 
 
@@ -55,7 +56,11 @@ def _loaded(place: str, found: Path | str, options: dict[str, Any], where: str) 
             # What libraries remark on their own insides is nothing that the person can act on.
             warnings.simplefilter("ignore")
             tokenizer = AutoTokenizer.from_pretrained(found, padding_side="left", trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(found, trust_remote_code=False, **options)
+            model: Any
+            if isinstance(found, Path) and (found / ADAPTER).is_file():
+                model = _with_adapter(found, options, where)
+            else:
+                model = AutoModelForCausalLM.from_pretrained(found, trust_remote_code=False, **options)
             if "quantization_config" not in options:
                 model = model.to(where)
     except SafetensorError as error:
@@ -74,6 +79,22 @@ def _loaded(place: str, found: Path | str, options: dict[str, Any], where: str) 
             ) from error
         raise BackendError(_damaged(place, str(error))) from error
     return model.eval(), tokenizer
+
+
+def _with_adapter(folder: Path, options: dict[str, Any], where: str) -> Any:
+    """Return the model that an adapter was trained on, with what the adapter learned in its weights."""
+    from peft import PeftModel
+
+    base = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    model, _ = _loaded(base, located(base), options, where)
+    adapted: Any = PeftModel.from_pretrained(model, folder)
+    if "quantization_config" in options:
+        return adapted
+    # The adapter froze what it stands on; in the merged model every weight may be trained.
+    merged = adapted.merge_and_unload().requires_grad_(True)
+    # A further adapter stands on this one, not on what this one stood on.
+    merged.name_or_path = merged.config.name_or_path = str(folder)
+    return merged
 
 
 def _complete(folder: Path) -> None:
