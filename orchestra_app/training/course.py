@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -117,7 +117,8 @@ class Course:
         yield self._started()
         try:
             while True:
-                if self._due(self.definition.evaluate_every, first=True):
+                # What is cut short by the cap would stand as the policy's result.
+                if self._due(self.definition.evaluate_every, first=True) and not self._used_up():
                     yield await self.stop.run(self._evaluate())
                 if self._to_save():
                     yield await self._save()
@@ -127,6 +128,10 @@ class Course:
         except Stopped:
             pass
         except (TrainingError, BackendError, StorageError, ConfigError) as error:
+            # The steps before it are whole, and paid for.
+            if self.saved_step < self.step and self.definition.learns:
+                with suppress(TrainingError):
+                    yield await self._save()
             yield self._finished("failed", str(error))
             return
         if self.saved_step < self.step and self.definition.learns:

@@ -23,6 +23,7 @@ from orchestra_app.training.team import Team, deal, device_of
 LARGE = 1_000_000_000
 """Weights from which on the backward pass works activations out again instead of keeping them."""
 WEIGHTS = "model.safetensors"
+HALF = (torch.bfloat16, torch.float16)
 
 
 @dataclass
@@ -57,8 +58,15 @@ class Learner:
             verify(found)
         torch.manual_seed(definition.seed)
         disable_progress_bar()
-        local = LocalModel.load(place, device=device, dtype=definition.dtype)
+        # An adapter's weights are whole on their own.
+        dtype = definition.dtype if definition.rank or definition.dtype != "auto" else "float32"
+        local = LocalModel.load(place, device=device, dtype=dtype)
         reference = None
+        if not definition.rank and any(weight.dtype in HALF for weight in local.model.parameters()):
+            raise TrainingError(
+                "Steps as small as learning_rate are lost in weights of half precision: "
+                "set dtype = 'float32', or rank = 16 to train an adapter."
+            )
         if definition.rank:
             local.model = _adapted(local.model, definition.rank)
         elif definition.kl:

@@ -20,6 +20,7 @@ from orchestra_app.training.progress import (
     Tally,
 )
 
+STOPPED = "It was stopped; launch it anew."
 TOLD_EVERY = 64
 """Steps of the recipe that one event stands for."""
 
@@ -37,14 +38,18 @@ async def run_recipe(definition: Definition, folder: Path, stop: Stop) -> AsyncG
             async for each in steps:
                 done = each.step
                 if stop.is_set:
-                    yield Finished(status="stopped", step=done, reason="It was stopped; launch it anew.")
+                    yield Finished(status="stopped", step=done, reason=STOPPED)
                     return
                 if done % TOLD_EVERY == 0 or done == each.steps:
                     now = time.perf_counter()
                     yield _stepped(each, definition, now - last)
                     last = now
     except TrainingError as error:
-        yield Finished(status="failed", step=done, reason=str(error))
+        # An interruption in a terminal reaches the processes of the recipe, too.
+        if stop.is_set:
+            yield Finished(status="stopped", step=done, reason=STOPPED)
+        else:
+            yield Finished(status="failed", step=done, reason=str(error))
         return
     yield Saved(step=done, path=str(place))
     yield Finished(status="done", step=done, checkpoint=str(place))

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from orchestra_app.backends.local import LocalModel
+from orchestra_app.core.errors import TrainingError
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.learner import Learner
 
@@ -42,3 +44,10 @@ def test_what_is_trained_on_top_of_an_adapter_keeps_what_it_learned(base, tmp_pa
         later.save(tmp_path / f"then-{rank}", {})
         again = LocalModel.load(str(tmp_path / f"then-{rank}"), device="cpu", dtype="float32")
         torch.testing.assert_close(logits(again.model), logits(later.local.model), atol=1e-4, rtol=1e-4)
+
+
+def test_whole_weights_are_trained_in_full_precision_only(base):
+    assert Learner.load(Definition(), str(base), "cpu").local.model.dtype == torch.float32
+    with pytest.raises(TrainingError, match="set dtype = 'float32'"):
+        Learner.load(Definition(dtype="bfloat16"), str(base), "cpu")
+    assert Learner.load(Definition(dtype="bfloat16", rank=4), str(base), "cpu").parameters[1]

@@ -47,10 +47,11 @@ class Spoilt(Learner):
         return super().learn(samples, step, clock)
 
 
-async def test_a_loss_that_is_no_number_ends_the_job_and_keeps_the_last_good_checkpoint(
-    world: Workspace, base: Path, tmp_path: Path
+@pytest.mark.parametrize("every", [2, 5])
+async def test_a_loss_that_is_no_number_ends_the_job_and_keeps_the_last_good_step(
+    world: Workspace, base: Path, tmp_path: Path, every: int
 ):
-    definition = quick(base, steps=5, checkpoint_every=2)
+    definition = quick(base, steps=5, checkpoint_every=every)
     course = await Course.open(world, definition, tmp_path / "job", Stop())
     course.learner = Spoilt(**vars(course.learner))
     async with aclosing(course.go_on()) as events:
