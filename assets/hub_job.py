@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from huggingface_hub import HfApi
@@ -77,7 +78,7 @@ def last(send) -> None:
     for tried in range(TRIES):
         if sends(send):
             return
-        threading.Event().wait(EVERY * (tried + 1))
+        time.sleep(EVERY * (tried + 1))
     send()
 
 

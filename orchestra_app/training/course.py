@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -115,6 +115,7 @@ class Course:
     async def go_on(self) -> AsyncGenerator[Told]:
         """Yield the events until the last step, the cap, a stop or something that went wrong."""
         yield self._started()
+        failed = ""
         try:
             while True:
                 # What is cut short by the cap would stand as the policy's result.
@@ -128,19 +129,14 @@ class Course:
         except Stopped:
             pass
         except (TrainingError, BackendError, StorageError, ConfigError) as error:
-            # The steps before it are whole, and paid for.
-            if self.saved_step < self.step and self.definition.learns:
-                with suppress(TrainingError):
-                    yield await self._save()
-            yield self._finished("failed", str(error))
-            return
+            failed = str(error)
+        # The steps before a failure are whole, and paid for.
         if self.saved_step < self.step and self.definition.learns:
             try:
                 yield await self._save()
             except TrainingError as error:
-                yield self._finished("failed", str(error))
-                return
-        yield self._ending()
+                failed = failed or str(error)
+        yield self._finished("failed", failed) if failed else self._ending()
 
     def _due(self, every: int, *, first: bool = False) -> bool:
         if self.step == self.saved_step and self.step > 0:

@@ -1,6 +1,7 @@
 """Runs a job on Hugging Face Jobs: its folder travels through a private dataset, and its events come back."""
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -62,7 +63,7 @@ class HubLauncher:
         """
         self._connect, self._token = connect, token
         self._flavor, self._timeout, self._every = flavor, timeout, every
-        self._heard: dict[str, tuple[float, JobStatus]] = {}
+        self._heard: dict[str, tuple[float, JobStatus | TrainingError]] = {}
         self._account: tuple[str, str] | None = None
 
     async def submit(self, job: Job, *, resume: bool = False) -> Job:
@@ -70,12 +71,16 @@ class HubLauncher:
         return await self._asked(self._submit, job, resume)
 
     async def status(self, job: Job) -> JobStatus:
-        heard, found = self._heard.get(job.id, (-self._every, "running"))
+        heard, found = self._heard.get(job.id, (-math.inf, "running"))
         if time.monotonic() - heard >= self._every:
-            # What fails is not asked again at once either.
+            try:
+                found = await self._asked(self._status, job)
+            except TrainingError as error:
+                # It is not asked again at once, and is not taken for running meanwhile.
+                found = error
             self._heard[job.id] = time.monotonic(), found
-            found = await self._asked(self._status, job)
-            self._heard[job.id] = time.monotonic(), found
+        if isinstance(found, TrainingError):
+            raise TrainingError(str(found))
         return found
 
     async def logs(self, job: Job, *, lines: int = 100) -> str:

@@ -20,12 +20,16 @@ class Watching:
     """What each open page asked for last, a run or a list, so that it hears no more of what was before."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, object] = {}
+        self._shown: dict[str, tuple[str, object]] = {}
 
-    def begin(self, page: str) -> Callable[[], bool]:
+    def begin(self, page: str, what: str = "") -> Callable[[], bool]:
         """Take note that a page turns to something; returns what says whether it is still that."""
-        mark = self._shown[page] = object()
+        mark = self._shown[page] = what, object()
         return lambda: self._shown.get(page) is mark
+
+    def asked(self, page: str) -> str:
+        """Return what a page turned to last, where that was named."""
+        return self._shown.get(page, ("", None))[0]
 
     def forget(self, page: str) -> None:
         """Take note that a page was closed."""

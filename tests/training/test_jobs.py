@@ -231,6 +231,20 @@ async def test_the_hub_is_asked_about_a_job_now_and_then_however_often_it_is_loo
     assert (await jobs.get(job.id)).status == "stopped" and hub.asked == 102
 
 
+async def test_a_hub_that_does_not_answer_is_not_taken_for_a_job_that_runs(store: Store, tmp_path: Path):
+    class Silent(Hub):
+        def inspect_job(self, *, job_id: str) -> Any:
+            raise OSError("no route")
+
+    hub = Silent(tmp_path / "hub")
+    jobs = Jobs(store, tmp_path / "jobs", {"hub": HubLauncher(lambda token: hub, lambda: "hf_planted")})
+    job = await jobs.launch(DEFINITION, launcher="hub")
+    for _ in range(3):
+        assert "did not do it" in str((await jobs.get(job.id)).error)
+    await jobs.delete(job.id)
+    assert await store.jobs() == ()
+
+
 async def test_a_remote_that_cannot_be_asked_hides_no_other_job_and_can_be_deleted(
     store: Store, tmp_path: Path
 ):

@@ -33,7 +33,6 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         return desk.door.visitor(request, token(stored))
 
     turned_back: dict[str, Callable[[], bool]] = {}
-    newest: dict[str, str] = {}
 
     def turn_back(request: gr.Request) -> dict[Any, Any]:
         session = str(request.session_hash)
@@ -53,17 +52,16 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         run = desk.workspace.runs.get(trace_id, who.sees)
         if run is not None and not run.done:
             return {page.study.begun: turns_to(trace_id)}
-        watching.begin(str(request.session_hash))
+        watching.begin(str(request.session_hash), trace_id)
         try:
             turned = await _turned(desk, page, who, trace_id, place)
             shown = await kept(desk, who, trace_id, page.view, brief=True)
-            newest[str(request.session_hash)] = trace_id
             return shown | turned | {page.study.begun: None}
         except OrchestraError as error:
             return {page.problem: said(str(error))}
 
     async def fill(request: gr.Request, stored: Any, trace_id: str) -> dict[Any, Any]:
-        if newest.get(str(request.session_hash)) != trace_id:
+        if watching.asked(str(request.session_hash)) != trace_id:
             return unchanged
         try:
             return unchanged | await rest(desk, visitor(request, stored), trace_id, page.view)
@@ -74,7 +72,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     async def opened(
         request: gr.Request, stored: Any, trace_id: str, list_: Mapping[str, Any]
     ) -> AsyncGenerator[dict[Any, Any]]:
-        watched, who = watching.begin(str(request.session_hash)), visitor(request, stored)
+        watched, who = watching.begin(str(request.session_hash), trace_id), visitor(request, stored)
         try:
             turned = await _turned(desk, page, who, trace_id, list_)
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
@@ -120,7 +118,6 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         watching.forget(str(request.session_hash))
         page.turning.forget(str(request.session_hash))
         turned_back.pop(str(request.session_hash), None)
-        newest.pop(str(request.session_hash), None)
 
     inputs, rows = page.inputs, page.outputs
     unchanged = {page.view.transcript: gr.skip()}
