@@ -38,7 +38,7 @@ from orchestra_app.training.definition import Definition
 from orchestra_app.training.drawing import wisher
 from orchestra_app.training.jobs import Jobs
 from orchestra_app.training.launchers import launchers
-from orchestra_app.training.opening import question_set
+from orchestra_app.training.opening import learned_from, question_set
 from orchestra_app.training.ray import VERL
 from orchestra_app.wiring import Parts, make_policy, resolve, trained_policy
 
@@ -272,7 +272,7 @@ class Workspace:
         from orchestra_app.training.verl import export_verl
 
         catalog = self.catalog(definition.catalog)
-        asked = question_set(definition.questions)[: definition.question_limit]
+        asked = learned_from(definition)
         heldout = question_set(definition.evaluate_on)[: definition.evaluate_count]
         wish = wisher(definition, catalog)
         return export_verl(definition, catalog, asked, heldout, folder, wish=wish)

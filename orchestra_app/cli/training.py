@@ -1,7 +1,6 @@
 """Launches, resumes and follows a training job for `orchestra train`."""
 
 import sys
-import uuid
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.value import sentence
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.training.definition import Definition, load_definition, to_toml
+from orchestra_app.training.jobs import new_id
 from orchestra_app.training.launch import DEFINITION
 from orchestra_app.training.progress import EVENTS, Evaluated, Finished, Saved, Started, Stepped, Tally
 from orchestra_app.training.survey import Survey, survey
@@ -41,7 +41,7 @@ def defined(job: Path | None, resume: Path | None, changed: dict[str, Any]) -> D
 
 def new_folder(workspace: Workspace, definition: Definition) -> Path:
     """Return where a new job's checkpoints and events go."""
-    return workspace.jobs.home / f"{definition.name}-{uuid.uuid4().hex[:12]}"
+    return workspace.jobs.home / f"{definition.name}-{new_id()}"
 
 
 async def surveyed(workspace: Workspace, definition: Definition) -> Survey:
@@ -116,18 +116,21 @@ async def run(
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / DEFINITION).exists():
         (folder / DEFINITION).write_text(to_toml(written), encoding="utf-8")
-    stop, steps = Stop(), definition.steps
+    stop, steps, job = Stop(), definition.steps, None
     with halting(stop):
         async with aclosing(train(workspace, definition, folder, stop=stop)) as events:
             async for event in events:
                 if isinstance(event, Started):
                     steps = event.steps
+                    job = await workspace.jobs.taken_on(written, folder)
                 if as_json:
                     sys.stdout.write(event.model_dump_json() + "\n")
                     sys.stdout.flush()
                 else:
                     console.print(_told(event, steps), markup=False, soft_wrap=True)
                 if isinstance(event, Finished):
+                    if job is not None:
+                        await workspace.jobs.settle(job)
                     return CODES[event.status]
     raise AssertionError("a job ends with its last event")
 

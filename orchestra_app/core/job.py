@@ -36,6 +36,8 @@ class Job(Value):
     pid: int = 0
     process: str = ""
     """When the process started, as its system tells it."""
+    heard: int = 0
+    """Events that it had told before it was last resumed; what they say of its end is over."""
     created_at: datetime
     """In UTC."""
 

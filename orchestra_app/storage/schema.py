@@ -174,6 +174,7 @@ class JobRow(SQLModel, table=True):
     host: str
     pid: int
     process: str
+    heard: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     created_at: int = Field(sa_type=BigInteger)
     """Microseconds since 1970 in UTC."""
 

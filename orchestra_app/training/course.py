@@ -17,6 +17,7 @@ from orchestra_app.orchestrator.stop import Stop, Stopped
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.training import checkpoint, figures
 from orchestra_app.training.checkpoint import Card, Lineage
+from orchestra_app.training.damage import readable
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.drawing import drawn, fixed
 from orchestra_app.training.grpo import Clock
@@ -55,7 +56,7 @@ class Course:
         self.best: float | None = None
         self.best_step: int | None = None
         self.latest: Rollouts | None = None
-        self.saved_step = -1
+        self.saved_step = self.evaluated_step = -1
         self.run = Random().getrandbits(32)
         """Tells the groups of this process from those of one that was killed in the same step."""
         self.dearest = 0.0
@@ -95,6 +96,7 @@ class Course:
         self.step = self.saved_step = position["step"]
         self.lineage = Lineage.model_validate(position["lineage"])
         self.best, self.best_step = position["best"], position["best_step"]
+        self.evaluated_step = position.get("evaluated_step", self.step)
         self.latest = Rollouts.model_validate(position["latest"]) if position["latest"] else None
 
     async def _spent(self) -> float:
@@ -106,7 +108,7 @@ class Course:
         found = await self.world.store.outcomes(Wanted(group=f"train-{self.job}/"))
         costs = {each.id: each.cost for each in found}
         if definition.judge or definition.tools == "replay":
-            traces = await self.world.store.traces(list(costs))
+            traces = await readable(self.world.store, list(costs))
             costs |= {name: paid(trace, self.catalog) for name, trace in traces.items()}
         return sum(
             max(costs[each.id], most) if each.status == "interrupted" else costs[each.id] for each in found
@@ -118,9 +120,10 @@ class Course:
         failed = ""
         try:
             while True:
-                # What is cut short by the cap would stand as the policy's result.
-                if self._due(self.definition.evaluate_every, first=True) and not self._used_up():
-                    yield await self.stop.run(self._evaluate())
+                if self._to_evaluate():
+                    evaluated = await self.stop.run(self._evaluate())
+                    if evaluated is not None:
+                        yield evaluated
                 if self._to_save():
                     yield await self._save()
                 if self.step >= self.definition.steps or self._used_up() or self.stop.is_set:
@@ -138,24 +141,27 @@ class Course:
                 failed = failed or str(error)
         yield self._finished("failed", failed) if failed else self._ending()
 
-    def _due(self, every: int, *, first: bool = False) -> bool:
-        if self.step == self.saved_step and self.step > 0:
-            return False
-        if not self.definition.learns:
-            return False
+    def _due(self, every: int) -> bool:
         last = self.step == self.definition.steps
-        return bool(every) and (self.step % every == 0 or last) and (first or self.step > 0)
+        return self.definition.learns and bool(every) and (self.step % every == 0 or last)
+
+    def _to_evaluate(self) -> bool:
+        due = self.evaluated_step < self.step and self._due(self.definition.evaluate_every)
+        return due and not self._used_up() and not self._scarce()
 
     def _to_save(self) -> bool:
-        return self._due(self.definition.checkpoint_every) or (
-            self.best_step == self.step and self.step > self.saved_step
-        )
+        wanted = self._due(self.definition.checkpoint_every) or self.best_step == self.step
+        return wanted and self.saved_step < self.step > 0
 
     def _used_up(self) -> bool:
         """Return whether the cap leaves too little for another step."""
         if self.definition.mode == "traces" or self.account is None:
             return False
         return self.starved or self.account.left < MARGIN * self.dearest or self.account.left <= 0
+
+    def _scarce(self) -> bool:
+        """Return whether the cap leaves a rollout less than its own budget, which changes what it does."""
+        return self.account is not None and self.account.left < (self.definition.budget_cost or self.dearest)
 
     def _ending(self) -> Finished:
         if self.step >= self.definition.steps:
@@ -245,8 +251,7 @@ class Course:
         self.lineage = self.lineage.model_copy(update=update)
         # What ran dry because of the cap must not count as the policy's failure.
         dry = any(trace.status == "exhausted" for trace in traces)
-        if self.account is not None and dry:
-            self.starved |= self.account.left < (self.definition.budget_cost or self.dearest)
+        self.starved |= dry and self._scarce()
 
     def _count(self, rollouts: Rollouts, tally: Tally) -> None:
         learned = self.lineage.learned + tally
@@ -257,7 +262,8 @@ class Course:
         update = {"learned": learned, "simulated": share, "step": self.step}
         self.lineage = self.lineage.model_copy(update=update)
 
-    async def _evaluate(self) -> Evaluated:
+    async def _evaluate(self) -> Evaluated | None:
+        """Try the policy on held-out questions; None where the cap cut that short: it is no result."""
         definition = self.definition
         group = f"train-{self.job}/evaluation-{self.step}-{self.run:08x}/"
         asked = fixed(definition, self.heldout, self.catalog)
@@ -265,12 +271,17 @@ class Course:
         traces = [each[0] for each in await self.players.play(plan, greedy=True)]
         await self.players.kept()
         self._book(traces)
+        if self._scarce():
+            return None
         found = figures.of_evaluation(traces, definition)
         # The start is no checkpoint of this job, so the best is one of what was trained.
         best = self.step > 0 and (self.best is None or found.reward > self.best)
         if best:
             self.best, self.best_step = found.reward, self.step
         self.latest = found
+        self.evaluated_step = self.step
+        # A checkpoint that was saved when an evaluation was stopped knows nothing of this one.
+        self.saved_step = min(self.saved_step, self.step - 1)
         return Evaluated(step=self.step, rollouts=found, best=best, group=group, spent=self.lineage.spent)
 
     async def _save(self) -> Saved:
@@ -280,6 +291,7 @@ class Course:
             "lineage": self.lineage.model_dump(),
             "best": self.best,
             "best_step": self.best_step,
+            "evaluated_step": self.evaluated_step,
             "latest": self.latest.model_dump() if self.latest else None,
         }
         card = Card(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import StorageError, TrainingError
+from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.trace import Trace
 from orchestra_app.storage.outcomes import Outcome, Wanted
 from orchestra_app.storage.store import Store
+from orchestra_app.training.damage import readable
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.opening import question_set
 from orchestra_app.training.progress import Tally
@@ -57,30 +58,13 @@ async def _groups(
     # By what they ask: the same question may come from a file, a sweep or the page.
     heldout = {question.text for question in question_set(definition.evaluate_on)}
     kept = {name: each for name, each in wanted.items() if each.task.question not in heldout}
-    traces = await _readable(store, list(kept))
+    traces = await readable(store, list(kept))
     groups: dict[str, list[Trace]] = defaultdict(list)
     # The order in which a database lists them must not decide what is learned first.
     for outcome in sorted(kept.values(), key=lambda each: (each.started_at, each.id)):
         if outcome.id in traces:
             groups[_name(outcome)].append(traces[outcome.id])
     return dict(groups), Tally(heldout=len(wanted) - len(kept), damaged=len(kept) - len(traces))
-
-
-async def _readable(store: Store, ids: list[str]) -> dict[str, Trace]:
-    """Return the traces that can be read: a damaged one costs no other."""
-    try:
-        return await store.traces(ids)
-    except (ValueError, KeyError):
-        pass
-    found = {}
-    for name in ids:
-        try:
-            trace = await store.get(name)
-        except StorageError:
-            continue
-        if trace is not None:
-            found[name] = trace
-    return found
 
 
 def _queries(definition: Definition, catalog: Catalog) -> Iterator[Wanted]:

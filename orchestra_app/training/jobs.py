@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from orchestra_app.core.errors import OrchestraError, TrainingError
 from orchestra_app.core.job import Checkpoint, Job, JobStatus
+from orchestra_app.storage.process import Process, alive, current
 from orchestra_app.storage.store import Store
-from orchestra_app.training.checkpoint import all_of, keep, read_card
+from orchestra_app.training.checkpoint import FOLDER, all_of, keep, read_card
 from orchestra_app.training.definition import Definition, to_toml
 from orchestra_app.training.launch import DEFINITION, Launcher
 from orchestra_app.training.progress import Finished, Progress, read
@@ -53,36 +55,44 @@ class Jobs:
         prepare: adds to the folder what the launcher takes along.
         """
         runner = self._launcher(launcher)
-        job_id = uuid.uuid4().hex[:12]
+        job_id = new_id()
         folder = self.home / f"{definition.name}-{job_id}"
-        text = to_toml(definition)
-        job = Job(
-            id=job_id,
-            kind=KIND,
-            name=definition.name,
-            definition=text,
-            folder=str(folder),
-            launcher=launcher,
-            cap=definition.cap,
-            owner=owner,
-            created_at=datetime.now(UTC),
-        )
+        job = _job(job_id, definition, folder, owner=owner, launcher=launcher)
         try:
             folder.mkdir(parents=True)
-            (folder / DEFINITION).write_text(text, encoding="utf-8")
+            (folder / DEFINITION).write_text(job.definition, encoding="utf-8")
         except OSError as error:
             raise TrainingError(
                 f"{folder} cannot be written ({error.strerror}): free some space, or allow writing there."
             ) from error
         try:
+            # Known before it runs: what runs and is paid for must be found again.
+            await self.store.save_job(job)
             if prepare is not None:
                 await prepare(folder)
             started = await runner.submit(job)
         except OrchestraError:
+            await self.store.remove_job(job.id)
             shutil.rmtree(folder, ignore_errors=True)
             raise
         await self.store.save_job(started)
         return started
+
+    async def taken_on(self, definition: Definition, folder: Path) -> Job:
+        """Return the job in `folder` as one that this process runs now, known from here on."""
+        place = folder.resolve()
+        known = (job for job in await self.store.jobs(KIND) if Path(job.folder).resolve() == place)
+        job = next(known, None) or _job(new_id(), definition, place)
+        update = {"status": "running", "error": None, "launcher": "process", "remote": None, **_here()}
+        taken = job.model_copy(update=update)
+        await self.store.save_job(taken)
+        return taken
+
+    async def settle(self, job: Job) -> None:
+        """Keep how a job ended that this process ran, and its checkpoints."""
+        now = job.model_copy(update=_ended((await self.events(job))[job.heard :], "interrupted"))
+        await self.store.save_job(now)
+        await self._keep_checkpoints(now)
 
     async def resume(self, job_id: str) -> Job:
         """Let a job that is over go on from its last checkpoint; raises TrainingError where it still runs."""
@@ -91,19 +101,28 @@ class Jobs:
             job = await self.get(job_id)
             if not job.over:
                 raise TrainingError(f"The job {job.name} is running; stop it before you resume it.")
-            started = await self._launcher(job.launcher).submit(job, resume=True)
+            told = job.model_copy(update={"heard": len(await self.events(job))})
+            started = await self._launcher(job.launcher).submit(told, resume=True)
             await self.store.save_job(started)
             return started
 
     async def stop(self, job_id: str, *, at_once: bool = False) -> Job:
-        """Ask a job to end with a checkpoint, or end it at once; return it as it is now."""
+        """Ask a job to end with a checkpoint, or end it at once; return it as it is now.
+
+        Raises TrainingError where it cannot be asked.
+        """
         job = await self.get(job_id)
+        if job.status == "queued":
+            raise TrainingError(f"The job {job.name} is being handed over; stop it when it runs.")
         if not job.over:
             await self._launcher(job.launcher).cancel(job, at_once=at_once)
         return await self.refresh(job)
 
     async def delete(self, job_id: str) -> None:
-        """Delete a job that is over with its folder and checkpoints; raises TrainingError where it runs."""
+        """Delete a job that is over with its checkpoints; raises TrainingError where it runs.
+
+        Its folder goes too, unless somebody chose it for `orchestra train`: other things may lie there.
+        """
         job = await self.get(job_id)
         # One whose launcher cannot be asked may be deleted: it would stay for ever.
         if not job.over and job.error is None:
@@ -111,7 +130,10 @@ class Jobs:
         for checkpoint in await self.store.checkpoints():
             if checkpoint.job == job.id:
                 await self.store.remove_checkpoint(checkpoint.id)
-        await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
+        folder = Path(job.folder)
+        if not folder.resolve().is_relative_to(self.home.resolve()):
+            folder /= FOLDER
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await self.store.remove_job(job.id)
 
     async def checkpoint(self, checkpoint_id: str) -> Checkpoint:
@@ -143,17 +165,23 @@ class Jobs:
         if job.over:
             return job
         try:
-            alive = await self._launcher(job.launcher).status(job)
+            status = await self._alive(job)
         except TrainingError as error:
             # What cannot be asked now costs no other job its place in the list.
             return job.model_copy(update={"error": str(error)})
         events = await self.events(job)
         now = job
-        if alive != "running":
-            now = job.model_copy(update=_ended(events, alive))
+        if status not in ("queued", "running"):
+            now = job.model_copy(update=_ended(events[job.heard :], status))
             await self.store.save_job(now)
         await self._keep_checkpoints(now)
         return now
+
+    async def _alive(self, job: Job) -> JobStatus:
+        if job.status == "queued":
+            # While it is handed over, its process is the one that does so.
+            return "interrupted" if alive(Process(job.host, job.pid, job.process)) is False else "queued"
+        return await self._launcher(job.launcher).status(job)
 
     async def _keep_checkpoints(self, job: Job) -> None:
         """Let the store know the checkpoints that lie in the job's folder; training deletes old ones."""
@@ -171,13 +199,41 @@ class Jobs:
         return self.launchers[name]
 
 
-def _ended(events: list[Progress], alive: JobStatus) -> dict[str, object]:
-    """Return how a job ended that runs no more, by its last event."""
+def new_id() -> str:
+    """Return an id for a new job."""
+    return uuid.uuid4().hex[:12]
+
+
+def _job(
+    job_id: str, definition: Definition, folder: Path, *, owner: str = "local", launcher: str = "process"
+) -> Job:
+    return Job(
+        id=job_id,
+        kind=KIND,
+        name=definition.name,
+        definition=to_toml(definition),
+        folder=str(folder),
+        launcher=launcher,
+        cap=definition.cap,
+        owner=owner,
+        created_at=datetime.now(UTC),
+        **_here(),
+    )
+
+
+def _here() -> dict[str, Any]:
+    """Return the fields of a job that say that this process runs it."""
+    here = current()
+    return {"host": here.host, "pid": here.pid, "process": here.started}
+
+
+def _ended(events: list[Progress], status: JobStatus) -> dict[str, object]:
+    """Return how a job ended that runs no more, by the last event since it was last started."""
     last = events[-1] if events else None
     if isinstance(last, Finished):
         return {"status": _ENDS[last.status], "error": last.reason or None}
-    if alive != "interrupted":
-        return {"status": alive}
+    if status != "interrupted":
+        return {"status": status}
     return {
         "status": "interrupted",
         "error": "The job was ended before it could finish: resume it, or see its log.",

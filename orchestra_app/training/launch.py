@@ -70,7 +70,9 @@ class ProcessLauncher:
         if alive(Process(job.host, job.pid, job.process)) is not True:
             return
         try:
-            os.killpg(job.pid, signal.SIGKILL if at_once else signal.SIGINT)
+            # Whoever started it in a script is in one group with it.
+            end = os.killpg if os.getpgid(job.pid) == job.pid else os.kill
+            end(job.pid, signal.SIGKILL if at_once else signal.SIGINT)
         except ProcessLookupError:
             return
         except PermissionError:

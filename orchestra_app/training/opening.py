@@ -12,6 +12,7 @@ from orchestra_app.orchestrator.accounts import Account
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal
 from orchestra_app.storage.outcomes import Wanted
+from orchestra_app.training.damage import readable
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.replay import Saved
 from orchestra_app.training.rollouts import Players, World
@@ -40,6 +41,22 @@ def question_set(name: str) -> tuple[Question, ...]:
     if not answered:
         raise ConfigError(f"{name} has no question with an answer to compare with: add a column `answer`.")
     return answered
+
+
+def learned_from(definition: Definition) -> tuple[Question, ...]:
+    """Return the questions that rollouts are made of; raises ConfigError where there is none.
+
+    What an evaluation asks is left out, whichever files it comes from.
+    """
+    heldout = (
+        {each.text for each in question_set(definition.evaluate_on)} if definition.evaluate_every else ()
+    )
+    found = tuple(each for each in question_set(definition.questions) if each.text not in heldout)
+    if not found:
+        raise ConfigError(
+            f"{definition.evaluate_on} asks all that {definition.questions} asks: name others to train on."
+        )
+    return found[: definition.question_limit]
 
 
 def refusal(definition: Definition, catalog: Catalog) -> str | None:
@@ -84,11 +101,11 @@ async def means(world: World, definition: Definition) -> Means:
     catalog = world.catalog(definition.catalog)
     if why := refusal(definition, catalog):
         raise TrainingError(why)
-    asked = question_set(definition.questions) if definition.mode == "rollout" else ()
+    asked = learned_from(definition) if definition.mode == "rollout" else ()
     heldout = question_set(definition.evaluate_on) if definition.evaluate_every else ()
     place = await starting_place(world, definition.base)
     learner = await asyncio.to_thread(Learner.open, definition, place)
-    return Means(definition, catalog, learner, asked[: definition.question_limit], heldout)
+    return Means(definition, catalog, learner, asked, heldout)
 
 
 async def players(
@@ -113,7 +130,7 @@ async def players(
         saved = Saved()
         wanted = Wanted(catalog_hash=catalog.hash, statuses=("answered", "failed"), limit=REPLAYED)
         ids = [outcome.id for outcome in await world.store.outcomes(wanted)]
-        saved.add((await world.store.traces(ids)).values())
+        saved.add((await readable(world.store, ids)).values())
     sandbox = KnownOutputs(world.sandbox) if catalog.simulated else world.sandbox
     judge = await world.judge(definition.judge, catalog.name) if definition.judge else None
     made = Players(

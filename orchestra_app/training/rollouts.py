@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -90,20 +91,24 @@ class Players:
         """
         gate = asyncio.Semaphore(self.at_once)
         stages = [await self._orchestrator(each.catalog, greedy=greedy) for each in plan.asked]
+        groups = _names(plan)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
-                    [tasks.create_task(self._one(plan, stage, asked, k, gate)) for k in range(plan.repeats)]
-                    for asked, stage in zip(plan.asked, stages, strict=True)
+                    [
+                        tasks.create_task(self._one(plan, group, stage, asked, k, gate))
+                        for k in range(plan.repeats)
+                    ]
+                    for group, stage, asked in zip(groups, stages, plan.asked, strict=True)
                 ]
         except* OrchestraError as wrong:
             # One sentence is enough: what a database refuses, it refuses every rollout.
             raise wrong.exceptions[0] from wrong
-        groups = [[task.result() for task in group] for group in running]
+        played = [[task.result() for task in group] for group in running]
         # Written while the policy learns from them; `kept` waits for it.
-        self._keeping = asyncio.create_task(self._keep([trace for group in groups for trace in group]))
-        _refuse_if_nothing_ran(groups)
-        return groups
+        self._keeping = asyncio.create_task(self._keep([trace for group in played for trace in group]))
+        _refuse_if_nothing_ran(played)
+        return played
 
     async def kept(self) -> None:
         """Wait until the rollouts of the last play are in the store; raises StorageError."""
@@ -124,12 +129,18 @@ class Players:
         return replace(made, policy=replace(made.policy, temperature=0.0)) if greedy else made
 
     async def _one(
-        self, plan: Plan, orchestrator: Orchestrator, asked: Asked, k: int, gate: asyncio.Semaphore
+        self,
+        plan: Plan,
+        group: str,
+        orchestrator: Orchestrator,
+        asked: Asked,
+        k: int,
+        gate: asyncio.Semaphore,
     ) -> Trace:
         options = Options(
             trace_id=f"{self.names.getrandbits(128):032x}",
             seed=Random(f"{plan.seed} {asked.number} {k}").getrandbits(31),
-            group=f"{plan.group}{hashlib.sha256(asked.task.id.encode()).hexdigest()[:16]}",
+            group=group,
             job=self.account,
         )
         async with gate:
@@ -174,6 +185,16 @@ class Players:
     async def _keep(self, traces: Sequence[Trace]) -> None:
         simulated = [trace for trace in traces if trace.simulated or not trace.charges]
         await self.world.store.insert(simulated)
+
+
+def _names(plan: Plan) -> list[str]:
+    """Return the name of each question's group; one that is asked again in the same step has another."""
+    names, seen = [], Counter[str]()
+    for asked in plan.asked:
+        name = hashlib.sha256(asked.task.id.encode()).hexdigest()[:16]
+        names.append(f"{plan.group}{name}" + (f"-{seen[name]}" if seen[name] else ""))
+        seen[name] += 1
+    return names
 
 
 async def _unrecorded(orchestrator: Orchestrator, task: Task, options: Options) -> Trace:

@@ -1,13 +1,15 @@
 """What there is to learn, and what a job will cost and take, before it is launched; loads no model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestra_app.core.errors import ConfigError
 from orchestra_app.storage.outcomes import Wanted
-from orchestra_app.training.definition import Definition
+from orchestra_app.training.definition import Definition, load_definition
 from orchestra_app.training.gather import harvest, nothing_to_learn
-from orchestra_app.training.opening import question_set, refusal
+from orchestra_app.training.launch import DEFINITION
+from orchestra_app.training.opening import learned_from, question_set, refusal
 from orchestra_app.training.progress import Stepped, Tally, read
 from orchestra_app.training.rollouts import World
 
@@ -42,7 +44,7 @@ async def survey(world: World, definition: Definition, folders: Iterable[Path] =
         if not tally.learned_groups:
             obstacle = obstacle or nothing_to_learn(tally)
     else:
-        asked = len(question_set(definition.questions)[: definition.question_limit])
+        asked = len(learned_from(definition))
         rollouts = definition.steps * definition.groups * definition.group_size
     if definition.evaluate_every:
         times = 2 + (definition.steps - 1) // definition.evaluate_every
@@ -52,16 +54,31 @@ async def survey(world: World, definition: Definition, folders: Iterable[Path] =
     )
     each = sum(outcome.cost for outcome in known) / len(known) if known else None
     cost = 0.0 if not rollouts else None if each is None else each * rollouts
-    return Survey(tally, asked, rollouts, cost, _seconds(definition, folders), obstacle)
+    bases = {each.id: str(each.card.get("base", "")) for each in await world.store.checkpoints()}
+    return Survey(tally, asked, rollouts, cost, _seconds(definition, folders, bases), obstacle)
 
 
-def _seconds(definition: Definition, folders: Iterable[Path]) -> float | None:
-    """Return the seconds of a job, from the steps of earlier ones that trained the same policy."""
-    paces = []
+def _seconds(definition: Definition, folders: Iterable[Path], bases: Mapping[str, str]) -> float | None:
+    """Return the seconds of a job, from the steps of earlier ones that trained the same policy alike."""
+    paces, wanted = [], _pace(definition, bases)
     for folder in folders:
-        for event in read(folder)[0]:
+        try:
+            alike = _pace(load_definition(folder / DEFINITION), bases) == wanted
+        except ConfigError:
+            continue
+        for event in read(folder)[0] if alike else ():
             if isinstance(event, Stepped) and event.learned.tokens and event.rollouts.count:
                 paces.append(event.seconds.total / event.rollouts.count)
     if not paces:
         return None
     return sum(paces) / len(paces) * definition.groups * definition.group_size * definition.steps
+
+
+def _pace(definition: Definition, bases: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what decides how long a rollout takes to make and to learn; bases: of checkpoints by id."""
+    base, seen = definition.base, set[str]()
+    while base in bases and base not in seen:
+        seen.add(base)
+        base = bases[base]
+    each = definition
+    return base, each.mode, each.tools, each.rank, each.device, each.processes, each.learns

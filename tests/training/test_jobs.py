@@ -148,6 +148,42 @@ async def test_what_cannot_be_started_leaves_nothing_behind(store: Store, tmp_pa
             await wrong()
 
 
+async def test_a_resume_that_dies_at_once_does_not_end_as_the_job_did_before(store: Store, tmp_path: Path):
+    jobs = opened(store, tmp_path)
+    job = await jobs.launch(DEFINITION)
+    await saved(jobs, store, job.id)
+    await jobs.stop(job.id)
+    assert (await until(jobs, job.id, lambda each: each.over)).status == "stopped"
+    dies = Jobs(store, jobs.home, {"process": ProcessLauncher({}, (sys.executable, "-c", "1/0"))})
+    again = await dies.resume(job.id)
+    ended = await until(dies, job.id, lambda each: each.over)
+    assert again.status == "running" and ended.status == "interrupted" and "see its log" in str(ended.error)
+
+
+async def test_a_job_that_is_being_handed_over_is_known_and_left_alone(store: Store, tmp_path: Path):
+    handed, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(ProcessLauncher):
+        async def submit(self, job: Job, *, resume: bool = False) -> Job:
+            handed.set()
+            await go_on.wait()
+            return await super().submit(job, resume=resume)
+
+    jobs = Jobs(store, tmp_path / "jobs", {"process": Slow({}, (sys.executable, "-c", "pass"))})
+    launching = asyncio.create_task(jobs.launch(DEFINITION))
+    await handed.wait()
+    (job,) = await jobs.all()
+    assert job.status == "queued"
+    for act in (jobs.stop, jobs.delete):
+        with pytest.raises(TrainingError):
+            await act(job.id)
+    go_on.set()
+    assert (await launching).id == job.id
+    # What was handing it over died before it ran.
+    await store.save_job(job.model_copy(update={"process": "long ago"}))
+    assert (await jobs.get(job.id)).status == "interrupted"
+
+
 class Hub:
     """Stands for the Hub: keeps what is uploaded in a folder, and runs nothing."""
 

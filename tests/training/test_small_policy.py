@@ -3,6 +3,7 @@
 import itertools
 import re
 from contextlib import aclosing
+from random import Random
 
 import psutil
 import pytest
@@ -18,18 +19,22 @@ from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.message import Message, Offer
 from orchestra_app.core.task import Preference, Task
 from orchestra_app.orchestrator.packed import SYSTEM
+from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.rehearsal.questions import as_task, questions
 from orchestra_app.rehearsal.replies import UNKNOWN_FIGURES
 from orchestra_app.rehearsal.typed import typed
 from orchestra_app.sandbox import open_sandbox
 from orchestra_app.scoring.match import matches
 from orchestra_app.training import checkpoint
+from orchestra_app.training.definition import Definition
 from orchestra_app.training.planner import Planner
+from orchestra_app.training.progress import Finished
+from orchestra_app.training.recipe_job import run_recipe
 from orchestra_app.training.rows import Order, distant_pools, pools
 from orchestra_app.training.stage import KnownOutputs, open_stage, roll
 from orchestra_app.training.teacher import Prompts
 from orchestra_app.training.tokenizer import call_text, make_tokenizer, render, schemas
-from orchestra_app.training.wishes import FREE
+from orchestra_app.training.wishes import FREE, draw_preference
 
 FOLDER = ASSETS / "policy"
 CATALOG = load_catalog("rehearsal")
@@ -218,3 +223,22 @@ def test_the_shipped_card_fits_the_shipped_catalogue_and_no_other():
 
 def test_what_is_shipped_is_small():
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 5 * 2**20
+
+
+def test_sliders_are_drawn_of_a_catalogue_with_very_few():
+    tool = CATALOG.tools["answer"]
+    (alias, choice), *_ = tool.choices.items()
+    few = CATALOG.model_copy(
+        update={"tools": {"answer": tool.model_copy(update={"choices": {alias: choice}})}}
+    )
+    drawn = [draw_preference(Random(seed), few, [(Preference(), 1)]) for seed in range(60)]
+    assert 0 < max(len(each.weights) for each in drawn) <= len(few.sliders)
+
+
+async def test_a_recipe_that_is_stopped_says_so_and_leaves_no_process(tmp_path):
+    stop = Stop()
+    stop.set()
+    events = [event async for event in run_recipe(Definition(kind="recipe"), tmp_path / "job", stop)]
+    assert [event.type for event in events] == ["started", "finished"]
+    assert isinstance(events[-1], Finished) and events[-1].status == "stopped"
+    assert not [child for child in psutil.Process().children() if "rows" in " ".join(child.cmdline())]

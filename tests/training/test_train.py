@@ -160,6 +160,23 @@ async def test_a_stop_ends_with_a_checkpoint_and_the_job_goes_on_from_it(labelle
     assert events[0].done == 2 and events[-1].status == "done"
 
 
+async def test_an_evaluation_that_was_stopped_is_made_up_for(world, base, tmp_path):
+    definition = quick(base, steps=2, evaluate_every=1, evaluate_count=6, checkpoint_every=1)
+    stop, told = Stop(), []
+    async with aclosing(train(world, definition, tmp_path / "job", stop=stop)) as events:
+        async for event in events:
+            told.append(event)
+            if isinstance(event, Stepped):
+                # The next thing is the evaluation after this step.
+                stop.set()
+    assert [each.step for each in told if isinstance(each, Evaluated)] == [0]
+    again = await follow(world, definition, tmp_path / "job")
+    assert [each.step for each in again if isinstance(each, Evaluated)] == [1, 2]
+    assert again[0].done == 1 and again[-1].status == "done"
+    once_more = await follow(world, definition, tmp_path / "job")
+    assert [each for each in once_more if isinstance(each, Evaluated)] == []
+
+
 async def test_the_best_and_the_latest_checkpoint_are_kept(world, base, tmp_path):
     definition = quick(base, steps=4, evaluate_every=1, evaluate_count=6, checkpoint_every=1)
     events = await follow(world, definition, tmp_path / "job")
@@ -223,17 +240,60 @@ async def test_what_there_is_to_learn_is_told_before_anything_runs(labelled, bas
     assert fresh.rollouts == 3 * 16 + 3 * 10 and fresh.cost is not None and fresh.cost > 0
 
 
+async def test_the_likely_time_is_that_of_jobs_that_train_alike(world, base, tmp_path):
+    definition, job = quick(base, steps=1, groups=2, group_size=2), tmp_path / "job"
+    job.mkdir()
+    (job / "job.toml").write_text(to_toml(definition))
+    await follow(world, definition, job)
+    alike = await survey(world, quick(base, steps=40), [job])
+    other = await survey(world, quick(Path("other/model"), steps=40), [job])
+    assert alike.seconds is not None and alike.seconds > 0 and other.seconds is None
+
+
+async def test_what_an_evaluation_asks_is_not_trained_on(world, base, tmp_path):
+    mine, held = tmp_path / "mine.jsonl", tmp_path / "held.jsonl"
+    lines = [json.dumps({"question": f"What is {n} + 1?", "answer": str(n + 1)}) + "\n" for n in range(4)]
+    mine.write_text("".join(lines))
+    held.write_text("".join(lines[1:]))
+    known = {"questions": str(mine), "evaluate_every": 1, "evaluate_count": 3, "groups": 2, "group_size": 2}
+    events = await follow(world, quick(base, steps=1, evaluate_on=str(held), **known), tmp_path / "job")
+    assert events[0].questions == 1 and events[-1].status == "done"
+    stored = await world.store.outcomes(Wanted(group="train-job/1-"))
+    # One question fills both groups of the step, and they stay apart.
+    assert {each.task.question for each in stored} == {"What is 0 + 1?"}
+    assert len({each.group for each in stored}) == 2
+    held.write_text("".join(lines))
+    with pytest.raises(ConfigError, match="name others to train on"):
+        await follow(world, quick(base, evaluate_on=str(held), **known), tmp_path / "none")
+
+
 async def test_real_experts_need_a_cap_and_to_be_asked_for(world, base, tmp_path):
     with pytest.raises(TrainingError, match="set tools = 'live'"):
         await follow(world, quick(base, catalog="live"), tmp_path / "a")
     with pytest.raises(TrainingError, match="set cap"):
         await follow(world, quick(base, catalog="live", tools="live"), tmp_path / "b")
+    invented = quick(base, catalog="live", tools="live", cap=1.0, vary_prices=True)
+    with pytest.raises(TrainingError, match="invented prices would not count"):
+        await follow(world, invented, tmp_path / "c")
 
 
 async def test_a_cap_is_kept_and_ends_the_job(world, base, tmp_path):
     events = await follow(world, quick(base, cap=0.15, steps=50), tmp_path / "job")
     assert events[-1].status == "capped" and "raise cap" in events[-1].reason
     assert events[-1].spent <= 0.15 and events[-1].checkpoint
+
+
+async def test_a_cap_that_is_used_up_leaves_no_evaluation_of_what_it_cut_short(world, base, tmp_path):
+    known = {"steps": 50, "evaluate_every": 1, "evaluate_count": 6}
+    events = await follow(world, quick(base, cap=0.3, **known), tmp_path / "job")
+    assert events[-1].status == "capped"
+    evaluated = [event.step for event in events if isinstance(event, Evaluated)]
+    assert evaluated and evaluated == list(range(len(evaluated)))
+    assert all(event.rollouts.count == 6 for event in events if isinstance(event, Evaluated))
+    cap = events[-1].spent + 0.003
+    again = await follow(world, quick(base, cap=cap, **known), tmp_path / "job")
+    assert again[-1].status == "capped" and not [each for each in again if isinstance(each, Evaluated)]
+    assert events[-1].spent < again[-1].spent <= cap
 
 
 async def test_saved_results_are_taken_instead_of_calling_again(labelled, base, tmp_path):
@@ -252,6 +312,27 @@ def test_a_job_over_a_file_of_ones_own_goes_on_wherever_it_is_resumed(base, tmp_
     monkeypatch.chdir("/")
     again = invoked("train", "--resume", str(tmp_path / "out"), "--steps", "2")
     assert again.code == 0 and "done after step 2" in again.out, again
+
+
+async def test_a_job_of_the_command_line_is_seen_and_gives_its_policy_everywhere(base, tmp_path, home):
+    (tmp_path / "job.toml").write_text(to_toml(quick(base, name="mine", groups=2, group_size=2)))
+    folder = tmp_path / "chosen"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("keep me")
+    for steps in ("1", "2"):
+        command = [str(tmp_path / "job.toml"), "--folder", str(folder)]
+        ended = await asyncio.to_thread(invoked, "train", *command, "--steps", steps)
+        assert ended.code == 0, ended
+    world = await Workspace.open(Settings(home=home))
+    (job,) = await world.jobs.all()
+    (checkpoint,) = await world.store.checkpoints()
+    assert (job.status, job.name, job.folder) == ("done", "mine", str(folder))
+    assert checkpoint.name in {each.name for each in await world.policies()}
+    await world.jobs.delete(job.id)
+    assert [path.name for path in folder.iterdir() if "check" in path.name or "notes" in path.name] == [
+        "notes.txt"
+    ]
+    await world.aclose()
 
 
 async def test_two_processes_never_run_one_job(labelled, base, tmp_path):

@@ -1,6 +1,6 @@
 """The steps that build the tables, applied whenever a store is opened."""
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision; a store that has it opens without loading Alembic."""
 
 VERSION_TABLE = "orchestra_version"
