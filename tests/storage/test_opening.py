@@ -46,6 +46,7 @@ async def test_traces_of_an_older_store_are_found_by_their_sliders_and_budget(ad
         for statement in (
             "DROP INDEX trace_list",
             "DROP INDEX trace_owner",
+            "ALTER TABLE job DROP COLUMN heard",
             "ALTER TABLE trace DROP COLUMN wish",
             "CREATE INDEX trace_list ON trace (started_at)",
             "CREATE INDEX trace_owner ON trace (owner)",
