@@ -15,6 +15,7 @@ NAME_BYTES = 80
 TEXT_BYTES = 240
 DIRECTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 """Control characters and those that turn the reading direction."""
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def score(
     every = notes(trace)
     heard = [_at(note, moment) if past else note for note in every if not past or note.at <= moment]
     booked = math.fsum(note.charge.cost for note in heard if note.charge)
-    prices: list[Price] = []
+    prices: dict[Price, int] = {}
     budget = trace.task.budget
     return {
         "run": trace.id,
@@ -112,8 +113,7 @@ def _policy(trace: Trace, number: int, turn: Turn, last: float) -> Iterator[Note
         took = max(0.0, turn.reply.at - began)
         yield Note(str(number), "policy", trace.policy, began, took, asked=asked, forced=forced)
         return
-    for note in _charged(str(number), turn.reply.charges, turn.reply.at):
-        yield replace(note, asked=asked, forced=forced)
+    yield from _charged(str(number), turn.reply.charges, turn.reply.at, asked, forced=forced)
 
 
 def _calls(trace: Trace, number: int, turn: Turn) -> Iterator[Note]:
@@ -137,18 +137,21 @@ def _call(trace: Trace, id: str, call: ToolCall, result: ToolResult | None, at: 
     error = result.error or ""
     if not result.charges:
         return [Note(id, _lane(call, result), who, at, max(0.0, result.at - at), asked=asked, error=error)]
-    charged = [replace(note, asked=asked) for note in _charged(id, result.charges, result.at)]
-    return [*charged[:-1], replace(charged[-1], error=error)]
+    return list(_charged(id, result.charges, result.at, asked, error=error))
 
 
-def _charged(id: str, charges: tuple[Charge, ...], done: float) -> Iterator[Note]:
+def _charged(
+    id: str, charges: tuple[Charge, ...], done: float, asked: str, *, error: str = "", forced: str = ""
+) -> Iterator[Note]:
+    """Yield the notes of charges that were `done` at a moment; the last one tells of an error."""
     for place, charge in enumerate(charges):
-        took = charge.usage.seconds
+        took, last = charge.usage.seconds, place == len(charges) - 1
         # An estimated charge tells what was reserved, not how long it took.
-        if charge.estimated and place == len(charges) - 1:
+        if charge.estimated and last:
             took = max(0.0, done - charge.at)
         name = id if place == 0 else f"{id}+{place}"
-        yield Note(name, charge.kind, charge.who, charge.at, took, charge)
+        failed = error if last else ""
+        yield Note(name, charge.kind, charge.who, charge.at, took, charge, asked, failed, forced)
 
 
 def _lane(call: ToolCall, result: ToolResult | None) -> Kind:
@@ -177,8 +180,8 @@ def _at(note: Note, moment: float) -> Note:
     return replace(note, seconds=None, charge=None, error="", cut=False)
 
 
-def _packed(note: Note, prices: list[Price]) -> str:
-    """Return the note as JSON with short keys, the usual values left out."""
+def _packed(note: Note, prices: dict[Price, int]) -> str:
+    """Return the note as JSON with short keys, without the usual values; a new price joins `prices`."""
     found: dict[str, Any] = {"i": note.id, "l": note.lane, "s": round(note.at, 3)}
     found["w"] = clean(note.who, NAME_BYTES)
     if note.seconds is not None:
@@ -188,13 +191,12 @@ def _packed(note: Note, prices: list[Price]) -> str:
             found[key] = clean(text, TEXT_BYTES)
     marks = "x" * note.cut
     if charge := note.charge:
-        if charge.price not in prices:
-            prices.append(charge.price)
-        found |= {"c": round(charge.cost, 9), "p": prices.index(charge.price), "u": _used(charge.usage)}
+        price = prices.setdefault(charge.price, len(prices))
+        found |= {"c": round(charge.cost, 9), "p": price, "u": _used(charge.usage)}
         marks += "e" * charge.estimated + "r" * (charge.reported is not None) + "s" * charge.simulated
     if marks:
         found["m"] = marks
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return _AS_JSON(found)
 
 
 def _used(usage: Usage) -> list[float]:
