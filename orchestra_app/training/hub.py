@@ -22,6 +22,7 @@ REPOSITORY = "orchestra-jobs"
 FLAVOR, TIMEOUT = "a10g-large", "12h"
 EVERY = 20.0
 """Seconds between two questions to the Hub about one job, however many pages show it."""
+TOO_MANY = 429
 _ENDS: dict[str, JobStatus] = {
     "COMPLETED": "done",
     "CANCELED": "stopped",
@@ -39,6 +40,7 @@ class HubApi(Protocol):
     def snapshot_download(
         self, repo_id: str, *, repo_type: str, local_dir: str, allow_patterns: list[str]
     ) -> str: ...
+    def delete_folder(self, path_in_repo: str, repo_id: str, *, repo_type: str) -> Any: ...
     def run_uv_job(self, script: str, **options: Any) -> Any: ...
     def inspect_job(self, *, job_id: str) -> Any: ...
     def fetch_job_logs(self, *, job_id: str, tail: int) -> Iterable[str]: ...
@@ -93,6 +95,12 @@ class HubLauncher:
         self._heard.pop(job.id, None)
         await self._asked(lambda api, remote: api.cancel_job(job_id=remote), str(job.remote))
 
+    async def forget(self, job: Job) -> None:
+        def delete(api: HubApi) -> None:
+            api.delete_folder(job.id, self._repository(api), repo_type="dataset")
+
+        await self._asked(delete)
+
     async def _asked(self, call: Callable[..., Any], *arguments: Any) -> Any:
         # What huggingface_hub itself speaks HTTP with.
         from httpx2 import HTTPError
@@ -103,7 +111,7 @@ class HubLauncher:
         try:
             return await asyncio.to_thread(call, self._connect(token), *arguments)
         except (HTTPError, OSError) as error:
-            if brief(error) == "status 429":
+            if _status(error) == TOO_MANY:
                 raise TrainingError(
                     "The Hugging Face Hub asks to wait; it is asked again in a while."
                 ) from None
@@ -157,8 +165,12 @@ class HubLauncher:
 
 def brief(error: Exception) -> str:
     """Return what the Hub's failure is, without its answer, which may repeat the token that was sent."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = _status(error)
     return f"status {status}" if status else type(error).__name__
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _pack(folder: Path, parcel: Path) -> None:

@@ -118,15 +118,21 @@ class Jobs:
             await self._launcher(job.launcher).cancel(job, at_once=at_once)
         return await self.refresh(job)
 
-    async def delete(self, job_id: str) -> None:
+    async def delete(self, job_id: str) -> bool:
         """Delete a job that is over with its checkpoints; raises TrainingError where it runs.
 
         Its folder goes too, unless somebody chose it for `orchestra train`: other things may lie there.
+        Return whether nothing of it is left elsewhere.
         """
         job = await self.get(job_id)
         # One whose launcher cannot be asked may be deleted: it would stay for ever.
         if not job.over and job.error is None:
             raise TrainingError(f"The job {job.name} is running; stop it before you delete it.")
+        try:
+            await self._launcher(job.launcher).forget(job)
+            whole = True
+        except TrainingError:
+            whole = False
         for checkpoint in await self.store.checkpoints():
             if checkpoint.job == job.id:
                 await self.store.remove_checkpoint(checkpoint.id)
@@ -135,6 +141,7 @@ class Jobs:
             folder /= FOLDER
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await self.store.remove_job(job.id)
+        return whole
 
     async def checkpoint(self, checkpoint_id: str) -> Checkpoint:
         """Return one checkpoint; raises TrainingError where there is none."""

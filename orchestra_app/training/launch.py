@@ -38,6 +38,10 @@ class Launcher(Protocol):
         """Ask a job to end with a checkpoint; or end it without one."""
         ...
 
+    async def forget(self, job: Job) -> None:
+        """Delete what of a job that is over lies elsewhere than in its folder."""
+        ...
+
 
 def log_tail(path: Path, lines: int) -> str:
     """Return the last lines of a log; an absent one is empty."""
@@ -79,6 +83,9 @@ class ProcessLauncher:
             raise TrainingError(
                 f"Process {job.pid} of the job {job.name} belongs to another user: end it there."
             ) from None
+
+    async def forget(self, job: Job) -> None:
+        """Do nothing: all of it lies in its folder."""
 
     def _start(self, job: Job, resume: bool) -> Job:
         folder = Path(job.folder)

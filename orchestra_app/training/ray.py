@@ -44,6 +44,9 @@ class RayLauncher:
     async def cancel(self, job: Job, *, at_once: bool = False) -> None:
         await self._ray("stop", job)
 
+    async def forget(self, job: Job) -> None:
+        """Do nothing: what the cluster keeps of a job is the cluster's own."""
+
     async def _ray(self, verb: str, job: Job) -> str:
         return await self._run([self._command, "job", verb, str(job.remote)], timeout=60)
 

@@ -60,6 +60,8 @@ ENGLISH = {
     "train_keep": "Keep it",
     "train_stopping": "Stopping: the job writes a checkpoint first.",
     "train_deleted": "The job is deleted.",
+    "train_deleted_here": "The job is deleted here. What it left on the Hugging Face Hub could not be: "
+    "see there whether it still runs, and delete its folder in your dataset orchestra-jobs.",
     "train_reward_curve": "Reward",
     "train_accuracy_curve": "Right answers",
     "train_cost_curve": "USD per question",
@@ -177,6 +179,8 @@ CHINESE = {
     "train_keep": "保留",
     "train_stopping": "正在停止：先写检查点。",
     "train_deleted": "任务已删除。",
+    "train_deleted_here": "任务已在此处删除，但它在 Hugging Face Hub 上留下的内容无法删除："
+    "请到那里查看它是否仍在运行，并删除您的数据集 orchestra-jobs 中的相应文件夹。",
     "train_reward_curve": "奖励",
     "train_accuracy_curve": "正确率",
     "train_cost_curve": "每题美元",

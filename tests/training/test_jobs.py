@@ -210,6 +210,12 @@ class Hub:
                     target.write_bytes(path.read_bytes())
         return local_dir
 
+    def delete_folder(self, path_in_repo: str, repo_id: str, *, repo_type: str) -> None:
+        import shutil
+
+        assert repo_id == "ann/orchestra-jobs" and repo_type == "dataset"
+        shutil.rmtree(self.place / path_in_repo)
+
     def run_uv_job(self, script: str, **options: Any) -> Any:
         assert Path(script).is_file()
         self.options = options
@@ -243,6 +249,7 @@ async def test_a_hub_job_takes_its_folder_along_and_brings_its_events_back(store
     assert await jobs.logs(job, lines=2) == "remote-1 line 0\nremote-1 line 1"
     await jobs.stop(job.id)
     assert (await jobs.get(job.id)).status == "stopped"
+    assert await jobs.delete(job.id) and not parcel.exists() and await store.jobs() == ()
 
 
 async def test_the_hub_is_asked_about_a_job_now_and_then_however_often_it_is_looked_at(
@@ -272,13 +279,16 @@ async def test_a_hub_that_does_not_answer_is_not_taken_for_a_job_that_runs(store
         def inspect_job(self, *, job_id: str) -> Any:
             raise OSError("no route")
 
+        def delete_folder(self, path_in_repo: str, repo_id: str, *, repo_type: str) -> None:
+            raise OSError("no route")
+
     hub = Silent(tmp_path / "hub")
     jobs = Jobs(store, tmp_path / "jobs", {"hub": HubLauncher(lambda token: hub, lambda: "hf_planted")})
     job = await jobs.launch(DEFINITION, launcher="hub")
     for _ in range(3):
         assert "did not do it" in str((await jobs.get(job.id)).error)
-    await jobs.delete(job.id)
-    assert await store.jobs() == ()
+    # The page then says that something of it is left there.
+    assert not await jobs.delete(job.id) and await store.jobs() == ()
 
 
 async def test_a_remote_that_cannot_be_asked_hides_no_other_job_and_can_be_deleted(

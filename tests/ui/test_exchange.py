@@ -108,6 +108,8 @@ async def test_visitors_import_and_push_nothing_and_odd_files_are_refused(desk: 
         await exchange.pushed(desk, ANN, Wanted({}), "ann/traces")
     with pytest.raises(ConfigError, match="is no dataset's name"):
         await exchange.pushed(desk, ADMIN, Wanted({}), "../etc")
+    with pytest.raises(ConfigError, match="needs a token: set HF_TOKEN"):
+        await exchange.pushed(desk, ADMIN, Wanted({}), "ann/traces")
     broken, text = tmp_path / "broken.zip", tmp_path / "notes.txt"
     broken.write_bytes(good.read_bytes()[:-40])
     damaged, body = tmp_path / "damaged.zip", bytearray(good.read_bytes())

@@ -177,8 +177,8 @@ async def acted(
         case "delete":
             return await shown(desk, page, who, target, sure=target)
         case "delete-sure":
-            await jobs.delete(target)
-            note = {page.problem: told(texts["train_deleted"])}
+            whole = await jobs.delete(target)
+            note = {page.problem: told(texts["train_deleted" if whole else "train_deleted_here"])}
         case "promote" | "demote":
             await jobs.promote(target, on=action == "promote")
         case "pack":
