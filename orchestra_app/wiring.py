@@ -8,6 +8,7 @@ from orchestra_app import config
 from orchestra_app.backends.base import Backend
 from orchestra_app.backends.baseline import BASELINES, baseline
 from orchestra_app.backends.local.options import local_backend, settled
+from orchestra_app.backends.local.places import SHIPPED, context_of
 from orchestra_app.backends.prices import price_of
 from orchestra_app.backends.reach import obstacle
 from orchestra_app.backends.tokens import counter
@@ -28,6 +29,8 @@ from orchestra_app.tools.base import Toolbox
 from orchestra_app.tools.box import Means, chat_toolbox, open_finders, packed_toolbox
 from orchestra_app.tools.roster import Experts
 from orchestra_app.tools.search import Finder
+from orchestra_app.training.checkpoint import Card
+from orchestra_app.training.definition import Definition
 
 
 def resolve(catalog: Catalog, settings: Settings) -> Catalog:
@@ -175,14 +178,22 @@ def make_policy(name: str, parts: Parts) -> Policy:
 
 
 def trained_policy(checkpoint: Checkpoint, parts: Parts) -> Policy:
-    """Return the policy that a checkpoint holds, asked in the way of the one that it was trained from."""
-    catalog = parts.catalog
+    """Return the policy that a checkpoint holds, asked like the one that it was trained from.
+
+    Where the catalogue does not know that, it is asked as in its training.
+    """
+    catalog, card = parts.catalog, Card.model_validate(checkpoint.card)
     local = [spec for spec in catalog.policies.values() if catalog.models[spec.model].backend == "local"]
-    base = checkpoint.card.get("base")
-    spec = next((each for each in local if catalog.models[each.model].id == base), next(iter(local), None))
+    # One that was made from nothing is another of those that come with the program.
+    root = card.root or card.base or SHIPPED
+    spec = next((each for each in local if catalog.models[each.model].id == root), None)
     if spec is None:
-        model = Model(backend="local", options={"constrained": True})
-        spec = PolicySpec(model=checkpoint.name, max_output=64, min_output=1, temperature=0, latency=1)
+        trained, context = Definition.model_validate(card.definition), context_of(checkpoint.path)
+        model = Model(backend="local", options={"constrained": trained.held})
+        if context:
+            model = model.model_copy(update={"context": context})
+        most = trained.max_output
+        spec = PolicySpec(model=checkpoint.name, max_output=most, min_output=1, temperature=0, latency=1)
     else:
         model = catalog.models[spec.model]
     model = settled(checkpoint.name, model.model_copy(update={"id": checkpoint.path}))

@@ -14,7 +14,7 @@ from orchestra_app.backends.baseline import BASELINES
 from orchestra_app.catalogs import bundled, load_catalog
 from orchestra_app.config import Settings, key, load_settings
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.errors import ConfigError, TrainingError
 from orchestra_app.core.events import Event, RolloutFinished
 from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.core.task import MAX_QUESTION, Preference, Task
@@ -38,7 +38,7 @@ from orchestra_app.training.definition import Definition
 from orchestra_app.training.drawing import wisher
 from orchestra_app.training.jobs import Jobs
 from orchestra_app.training.launchers import launchers
-from orchestra_app.training.opening import learned_from, question_set
+from orchestra_app.training.opening import learned_from, question_set, starting_place
 from orchestra_app.training.ray import VERL
 from orchestra_app.wiring import Parts, make_policy, resolve, trained_policy
 
@@ -254,6 +254,11 @@ class Workspace:
         """
 
         async def prepare(folder: Path) -> None:
+            if launcher == "hub" and await starting_place(self, definition.base) != definition.base:
+                raise TrainingError(
+                    f"The Hub's machine cannot read the checkpoint {definition.base}: push it to the Hub and "
+                    "name it as user/name, or launch the job on this machine."
+                )
             if launcher == "ray":
                 await asyncio.to_thread(self.hand_over, definition, folder / VERL)
             elif launcher == "hub" and definition.mode == "traces":

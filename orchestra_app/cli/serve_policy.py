@@ -19,6 +19,9 @@ from orchestra_app.core.errors import ConfigError
 
 PARSERS = {
     "qwen3_coder": "qwen3_coder",
+    "qwen3-coder": "qwen3_coder",
+    "qwen3_5": "qwen3_coder",
+    "qwen3.5": "qwen3_coder",
     "qwen": "hermes",
     "orchestrator": "hermes",
     "hermes": "hermes",
@@ -28,6 +31,7 @@ PARSERS = {
     "mistral": "mistral",
 }
 """vLLM's parser of tool calls by what a model's kind or name holds; the first that fits counts."""
+ADAPTER = "adapter_config.json"
 ACCELERATORS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """Where the drivers of NVIDIA and AMD, and of NVIDIA under WSL, show a GPU."""
 QUANTIZATIONS = {"8bit": "fp8", "4bit": "bitsandbytes"}
@@ -81,6 +85,11 @@ def vllm_flags(
     No reasoning parser is named: the policy's thoughts stay in its text, where they are read.
     """
     found = located(model)
+    if isinstance(found, Path) and (found / ADAPTER).is_file():
+        raise ConfigError(
+            f"{found} holds an adapter, which vLLM serves only beside its base: merge the two first, or take "
+            "it as a policy in this program, which loads both."
+        )
     if quantize is not None and quantize not in QUANTIZATIONS:
         raise ConfigError(f"There are no weights of {quantize[:40]!r}; write 8bit or 4bit.")
     flags = [str(found), "--served-model-name", model, "--enable-auto-tool-choice"]

@@ -31,7 +31,8 @@ async def train(
         typer.Option(help="Write what a Ray cluster with verl needs into this new folder, and stop."),
     ] = None,
     launcher: Annotated[
-        str | None, typer.Option(help="Hand the job over and return: process, hub or ray.")
+        str | None,
+        typer.Option(help="Hand the job over and return: process, hub or ray; with --resume, where it ran."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what there is to learn, and stop.")
@@ -47,6 +48,10 @@ async def train(
 
     if resume is not None and job is not None:
         raise ConfigError("Give a job's file for a new job or --resume for an old one, not both.")
+    if launcher is not None and folder is not None:
+        raise ConfigError("A job that is handed over lies in the data folder; leave --folder out.")
+    if launcher is not None and resume is not None and {mode, base, catalog, steps, recipe} != {None}:
+        raise ConfigError("A job goes on as its folder says: change its job.toml instead.")
     if recipe not in (None, "rehearsal"):
         raise ConfigError(f"There is no recipe {recipe[:40]!r}; there is one: rehearsal.")
     kind = {"kind": "recipe", "name": "small-policy"} if recipe else {}
@@ -65,6 +70,9 @@ async def train(
             return 2 if found.obstacle else 0
         if export_verl is not None:
             training.hand_over(workspace, definition, export_verl)
+            return 0
+        if launcher is not None and resume is not None:
+            await training.launch_again(workspace, resume)
             return 0
         if launcher is not None:
             await training.launch(workspace, definition, launcher, written)

@@ -18,6 +18,7 @@ from orchestra_app.training.definition import Definition, load_definition, to_to
 from orchestra_app.training.jobs import new_id
 from orchestra_app.training.launch import DEFINITION
 from orchestra_app.training.progress import EVENTS, Evaluated, Finished, Saved, Started, Stepped, Tally
+from orchestra_app.training.recipe import STEPS
 from orchestra_app.training.survey import Survey, survey
 from orchestra_app.workspace import Workspace
 
@@ -67,6 +68,12 @@ async def launch(workspace: Workspace, definition: Definition, launcher: str, wr
     console.print(f"Launched {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
 
 
+async def launch_again(workspace: Workspace, folder: Path) -> None:
+    """Let the job in a folder go on where it ran; raises TrainingError where none is known there."""
+    job = await workspace.jobs.resume((await workspace.jobs.in_folder(folder)).id)
+    console.print(f"Resumed {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
+
+
 def survey_values(found: Survey) -> dict[str, Any]:
     """Return a survey as JSON values."""
     return asdict(found) | {"tally": found.tally.model_dump()}
@@ -83,13 +90,16 @@ def show_survey(definition: Definition, found: Survey) -> None:
 
 
 def _lines(definition: Definition, found: Survey) -> list[tuple[str, str]]:
+    if definition.kind == "recipe":
+        return [("steps", f"{STEPS:,}"), ("starts from", "nothing"), ("likely cost", "$0.00")]
     lines = [("steps", f"{definition.steps:,}"), ("starts from", definition.base)]
     if definition.mode == "traces":
         lines += left_out(found.tally)
     else:
         lines.append(("questions", f"{found.questions:,}"))
     lines.append(("rollouts", f"{found.rollouts:,}"))
-    lines.append(("likely cost", "not known yet" if found.cost is None else f"${found.cost:.2f}"))
+    simulated = " (simulated)" if found.simulated and found.cost else ""
+    lines.append(("likely cost", "not known yet" if found.cost is None else f"${found.cost:.2f}{simulated}"))
     lines.append(("likely time", "not known yet" if found.seconds is None else f"{found.seconds:.0f} s"))
     return lines
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from orchestra_app.backends.local.places import is_repository
 from orchestra_app.config import key
 from orchestra_app.core.errors import ConfigError, StorageError
 
@@ -10,16 +11,7 @@ TOKEN = "HF_TOKEN"
 
 def check_target(name: str) -> str:
     """Return the token for a push to the dataset `user/name`; raises ConfigError where it cannot work."""
-    # Loaded only where it is used; HF_ENDPOINT and HF_HUB_OFFLINE are read when it is.
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(name)
-        known = "/" in name and name.isascii()
-    except HFValidationError:
-        known = False
-    if not known:
+    if not is_repository(name):
         raise ConfigError(f"--push {name[:80]!r} is no dataset's name; write user/dataset.")
     token = key(TOKEN)
     if token is None:

@@ -47,6 +47,8 @@ class Card(Value):
     name: str
     base: str = ""
     """The policy that it was trained from."""
+    root: str = ""
+    """The first of the policies that were trained one from another; empty where that is `base`."""
     catalog: CatalogRef
     schemas: str
     """The digest of the tools as the policy reads them."""
@@ -101,8 +103,8 @@ def write(folder: Path, card: Card, fill: Callable[[Path], None]) -> Card:
             shutil.rmtree(folder)
         draft.rename(folder)
         _sync(folder.parent)
-    except (OSError, RuntimeError) as error:
-        # torch and safetensors tell of a full disk by errors of their own.
+    except (OSError, RuntimeError, ValueError) as error:
+        # torch and safetensors tell of a full disk by errors of their own, transformers of odd settings.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)[:120]
         raise TrainingError(
             f"The checkpoint {folder.name} cannot be written ({reason}): free some space and resume the job; "
@@ -125,8 +127,11 @@ def read_card(folder: Path) -> Card:
         raise TrainingError(f"The {CARD} of {folder} is damaged: {_OTHERS}.") from error
 
 
-def verify(folder: Path) -> Card:
-    """Return the card of a checkpoint whose files are all as they were written; raises TrainingError."""
+def verify(folder: Path, *, to_go_on: bool = True) -> Card:
+    """Return the card of a checkpoint whose files are all as they were written; raises TrainingError.
+
+    to_go_on: whether its job is to be resumed; one from the Hub holds only the policy.
+    """
     card = read_card(folder)
     try:
         found = _digests(folder)
@@ -134,6 +139,8 @@ def verify(folder: Path) -> Card:
         raise TrainingError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from error
     for name, written in card.files.items():
         if name not in found:
+            if name == STATE and not to_go_on:
+                continue
             raise TrainingError(f"The checkpoint {folder} lacks its file {name}: {_OTHERS}.")
         if found[name] != written:
             raise TrainingError(f"The checkpoint {folder} is damaged, {name} has changed: {_OTHERS}.")

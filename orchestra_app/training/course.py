@@ -49,7 +49,7 @@ class Course:
     def __init__(self, world: World, means: Means, folder: Path, stop: Stop):
         self.world, self.folder, self.stop = world, folder, stop
         self.definition, self.catalog, self.learner = means.definition, means.catalog, means.learner
-        self.questions, self.heldout = means.questions, means.heldout
+        self.questions, self.heldout, self.root = means.questions, means.heldout, means.root
         self.job = re.sub(r"[^A-Za-z0-9.-]", "-", folder.resolve().name)
         self.step = 0
         self.lineage = Lineage(job=self.job)
@@ -297,6 +297,7 @@ class Course:
         card = Card(
             name=self.definition.name,
             base=self.definition.base,
+            root=self.root,
             catalog=self.catalog.ref,
             schemas=checkpoint.digest(self.catalog),
             parameters=self.learner.parameters[0],

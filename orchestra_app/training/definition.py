@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from orchestra_app.backends.local.places import BUNDLED
 from orchestra_app.catalogs.files import read_text
 from orchestra_app.catalogs.lines import line_of
 from orchestra_app.catalogs.writer import toml_text
@@ -166,6 +167,11 @@ class Definition(Value):
             raise ValueError("preference is given, but sliders are drawn; leave one of them out")
         if self.kind == "collect" and self.mode == "traces":
             raise ValueError("mode is traces, but collect makes new ones; set mode = 'rollout'")
+        if self.tools == "replay" and (self.vary_aliases or self.vary_prices):
+            raise ValueError(
+                "tools is replay, but what was saved keeps its model and price; "
+                "leave vary_aliases and vary_prices out"
+            )
         return self
 
     @property
@@ -175,10 +181,14 @@ class Definition(Value):
 
     @property
     def files(self) -> dict[str, str]:
-        """The files that it names: a catalogue's and those of question sets, by setting."""
+        """The files that it names: of a catalogue, question sets and the starting policy, by setting."""
         named = {"questions": self.questions, "evaluate_on": self.evaluate_on}
         found = {name: file for name, file in named.items() if not file.startswith("rehearsal")}
-        return found | ({"catalog": self.catalog} if self.catalog.endswith(".toml") else {})
+        if self.catalog.endswith(".toml"):
+            found["catalog"] = self.catalog
+        if not self.base.startswith(BUNDLED) and Path(self.base).expanduser().is_dir():
+            found["base"] = self.base
+        return found
 
     @property
     def budget(self) -> Budget:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from orchestra_app.backends.local.loading import is_out_of_memory
 from orchestra_app.core.errors import TrainingError
 from orchestra_app.training.batches import Batch, batch_of, packs
 from orchestra_app.training.definition import Definition
@@ -218,7 +219,7 @@ def _memory(definition: Definition) -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:
         text = str(error).lower()
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+        if is_out_of_memory(error):
             adapter = "" if definition.rank else ", or train an adapter with rank = 16"
             raise TrainingError(
                 f"The memory does not hold {definition.tokens_at_once:,} tokens at once: lower tokens_at_once"

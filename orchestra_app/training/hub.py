@@ -36,7 +36,15 @@ class HubApi(Protocol):
 
     def whoami(self) -> dict[str, Any]: ...
     def create_repo(self, repo_id: str, *, repo_type: str, private: bool, exist_ok: bool) -> Any: ...
-    def upload_folder(self, *, repo_id: str, repo_type: str, folder_path: str, path_in_repo: str) -> Any: ...
+    def upload_folder(
+        self,
+        *,
+        repo_id: str,
+        repo_type: str,
+        folder_path: str,
+        path_in_repo: str,
+        allow_patterns: list[str] | None = None,
+    ) -> Any: ...
     def snapshot_download(
         self, repo_id: str, *, repo_type: str, local_dir: str, allow_patterns: list[str]
     ) -> str: ...
@@ -122,15 +130,25 @@ class HubLauncher:
 
     def _submit(self, api: HubApi, job: Job, resume: bool) -> Job:
         folder = Path(job.folder)
+        parcel = folder / "parcel"
+        if not resume:
+            _pack(folder, parcel)
         repository = self._repository(api)
         api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
         if not resume:
-            parcel = folder / "parcel"
-            _pack(folder, parcel)
             api.upload_folder(
                 repo_id=repository, repo_type="dataset", folder_path=str(parcel), path_in_repo=job.id
             )
             shutil.rmtree(parcel)
+        else:
+            # What was changed in the definition since, such as its cap.
+            api.upload_folder(
+                repo_id=repository,
+                repo_type="dataset",
+                folder_path=str(folder),
+                path_in_repo=f"{job.id}/out",
+                allow_patterns=[DEFINITION],
+            )
         started = api.run_uv_job(
             str(SCRIPT),
             script_args=[repository, job.id, *(["--resume"] if resume else [])],
@@ -178,7 +196,7 @@ def _pack(folder: Path, parcel: Path) -> None:
     if files := load_definition(folder / DEFINITION).files:
         raise TrainingError(
             f"The Hub's machine cannot read {', '.join(files.values())}: name a catalogue and question sets "
-            "that come with Orchestra, or launch the job on this machine."
+            "that come with Orchestra and a base on the Hub, or launch the job on this machine."
         )
     parcel.mkdir()
     shutil.copyfile(folder / DEFINITION, parcel / DEFINITION)

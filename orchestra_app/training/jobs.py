@@ -42,6 +42,15 @@ class Jobs:
             raise TrainingError(f"There is no job {job_id[:40]!r}; choose one from the list.")
         return await self.refresh(found)
 
+    async def in_folder(self, folder: Path) -> Job:
+        """Return the job that lies in a folder; raises TrainingError where none is known there."""
+        place = folder.resolve()
+        known = (job for job in await self.store.jobs(KIND) if Path(job.folder).resolve() == place)
+        found = next(known, None)
+        if found is None:
+            raise TrainingError(f"No job is known in {folder}: run it here, without --launcher.")
+        return found
+
     async def launch(
         self,
         definition: Definition,
@@ -80,9 +89,10 @@ class Jobs:
 
     async def taken_on(self, definition: Definition, folder: Path) -> Job:
         """Return the job in `folder` as one that this process runs now, known from here on."""
-        place = folder.resolve()
-        known = (job for job in await self.store.jobs(KIND) if Path(job.folder).resolve() == place)
-        job = next(known, None) or _job(new_id(), definition, place)
+        try:
+            job = await self.in_folder(folder)
+        except TrainingError:
+            job = _job(new_id(), definition, folder.resolve())
         update = {"status": "running", "error": None, "launcher": "process", "remote": None, **_here()}
         taken = job.model_copy(update=update)
         await self.store.save_job(taken)

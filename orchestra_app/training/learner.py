@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import torch
-from safetensors.torch import load_model
+from transformers import GenerationConfig
 from transformers.utils.logging import disable_progress_bar
 
 from orchestra_app.backends.local import LocalModel
@@ -22,7 +22,6 @@ from orchestra_app.training.team import Team, deal, device_of
 
 LARGE = 1_000_000_000
 """Weights from which on the backward pass works activations out again instead of keeping them."""
-WEIGHTS = "model.safetensors"
 HALF = (torch.bfloat16, torch.float16)
 
 
@@ -55,12 +54,13 @@ class Learner:
         """
         found = located(place)
         if isinstance(found, Path) and (found / CARD).is_file():
-            verify(found)
+            verify(found, to_go_on=False)
         torch.manual_seed(definition.seed)
         disable_progress_bar()
         # An adapter's weights are whole on their own.
         dtype = definition.dtype if definition.rank or definition.dtype != "auto" else "float32"
         local = LocalModel.load(place, device=device, dtype=dtype)
+        local.model.generation_config = _without_sampling(local.model.generation_config)
         reference = None
         if not definition.rank and any(weight.dtype in HALF for weight in local.model.parameters()):
             raise TrainingError(
@@ -148,10 +148,9 @@ class Learner:
                 from peft.utils import load_peft_weights
 
                 set_peft_model_state_dict(self.local.model, load_peft_weights(str(folder), device="cpu"))
-            elif (folder / WEIGHTS).is_file():
-                load_model(self.local.model, folder / WEIGHTS)
             else:
-                whole = LocalModel.load(str(folder), device="cpu", dtype=self.definition.dtype)
+                # A file of weights may name them otherwise than the model in memory does.
+                whole = LocalModel.load(str(folder), device="cpu", dtype="float32")
                 self.local.model.load_state_dict(whole.model.state_dict())
             state = torch.load(folder / STATE, map_location=self.local.model.device, weights_only=True)
             self.optimizer.load_state_dict(state["optimizer"])
@@ -166,6 +165,12 @@ class Learner:
         """End the processes that learn beside this one."""
         if self.team is not None:
             self.team.close()
+
+
+def _without_sampling(config: Any) -> GenerationConfig:
+    """Return what a model's settings say about its tokens; what they say of sampling may not be valid."""
+    names = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(config, name, None) for name in names})
 
 
 def _adapted(model: Any, rank: int) -> Any:

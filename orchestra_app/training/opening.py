@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestra_app.backends.local.places import located
 from orchestra_app.core.catalog import Catalog, Model
 from orchestra_app.core.errors import ConfigError, TrainingError
 from orchestra_app.core.usage import Price
@@ -12,10 +13,11 @@ from orchestra_app.orchestrator.accounts import Account
 from orchestra_app.orchestrator.policy import Policy
 from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal
 from orchestra_app.storage.outcomes import Wanted
+from orchestra_app.training.checkpoint import CARD, read_card
 from orchestra_app.training.damage import readable
 from orchestra_app.training.definition import Definition
 from orchestra_app.training.replay import Saved
-from orchestra_app.training.rollouts import Players, World
+from orchestra_app.training.rollouts import Players, Watched, World
 from orchestra_app.training.stage import POLICY_SECONDS, KnownOutputs
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class Means:
     definition: Definition
     catalog: Catalog
     learner: "Learner"
+    root: str
+    """The first of the policies that were trained one from another."""
     questions: tuple[Question, ...]
     heldout: tuple[Question, ...]
     """The questions of an evaluation."""
@@ -105,7 +109,15 @@ async def means(world: World, definition: Definition) -> Means:
     heldout = question_set(definition.evaluate_on) if definition.evaluate_every else ()
     place = await starting_place(world, definition.base)
     learner = await asyncio.to_thread(Learner.open, definition, place)
-    return Means(definition, catalog, learner, asked, heldout)
+    return Means(definition, catalog, learner, _root(definition.base, place), asked, heldout)
+
+
+def _root(base: str, place: str) -> str:
+    found = located(place)
+    if isinstance(found, Path) and (found / CARD).is_file():
+        card = read_card(found)
+        return card.root or card.base or base
+    return base
 
 
 async def players(
@@ -118,7 +130,7 @@ async def players(
     policy = Policy(
         name=definition.name,
         title=definition.name,
-        backend=backend,
+        backend=Watched(backend),
         model=Model(backend="local", price=Price(source="this computer"), context=local.context or 32_768),
         max_output=definition.max_output,
         min_output=min(8, definition.max_output),

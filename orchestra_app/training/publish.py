@@ -1,13 +1,11 @@
 """Pushes a checkpoint to the Hugging Face Hub as a private model."""
 
-import re
 from pathlib import Path
 
+from orchestra_app.backends.local.places import is_repository
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.job import Checkpoint
 from orchestra_app.training.hub import brief
-
-TARGET = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 
 def publish(checkpoint: Checkpoint, to: str, token: str | None) -> str:
@@ -15,7 +13,7 @@ def publish(checkpoint: Checkpoint, to: str, token: str | None) -> str:
     from httpx2 import HTTPError
     from huggingface_hub import HfApi
 
-    if not TARGET.fullmatch(to.strip()):
+    if not is_repository(to.strip()):
         raise ConfigError("Name the model as user/name, such as ann/my-policy.")
     if not token:
         raise ConfigError("Set HF_TOKEN to a token that may write, then push again.")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestra_app.backends.local.places import SHIPPED
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.value import Value
@@ -110,6 +111,7 @@ def _write(
 
     card = checkpoint.Card(
         name=NAME,
+        root=SHIPPED,
         catalog=catalog.ref,
         schemas=checkpoint.digest(catalog),
         parameters=sum(each.numel() for each in model.parameters()),

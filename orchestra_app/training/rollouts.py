@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
+from orchestra_app.backends.base import Backend, Request
 from orchestra_app.core.catalog import Catalog
-from orchestra_app.core.errors import BackendError, BudgetError, OrchestraError, TrainingError
+from orchestra_app.core.errors import BackendError, BudgetError, ContextError, OrchestraError, TrainingError
 from orchestra_app.core.events import Event, RolloutStarted
+from orchestra_app.core.message import Reply
+from orchestra_app.core.purse import Purse
 from orchestra_app.core.task import Budget, Task
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.accounts import Account
@@ -48,6 +51,25 @@ class World(Protocol):
     def rollout(
         self, orchestrator: Orchestrator, task: Task, options: Options
     ) -> AsyncGenerator[tuple[Event, Trace]]: ...
+
+
+@dataclass
+class Watched:
+    """The backend of the policy that learns: what breaks in it is not the policy's doing."""
+
+    backend: Backend
+    broken: BackendError | None = None
+    """The first that broke since the last play."""
+
+    async def complete(self, request: Request, purse: Purse) -> Reply:
+        """Return the backend's reply, and keep what it raises unless the prompt was too long."""
+        try:
+            return await self.backend.complete(request, purse)
+        except ContextError:
+            raise
+        except BackendError as error:
+            self.broken = self.broken or error
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +109,7 @@ class Players:
         """Return a group of judged traces for each question; a rollout that fails is one of them.
 
         greedy: whether the policy takes its likeliest reply. Raises TrainingError where no rollout could even
-        begin.
+        begin, and where the policy's backend broke: its rollouts would count as wrong.
         """
         gate = asyncio.Semaphore(self.at_once)
         stages = [await self._orchestrator(each.catalog, greedy=greedy) for each in plan.asked]
@@ -105,10 +127,19 @@ class Players:
             # One sentence is enough: what a database refuses, it refuses every rollout.
             raise wrong.exceptions[0] from wrong
         played = [[task.result() for task in group] for group in running]
+        _refuse_if_nothing_ran(played)
+        if broken := self._broken():
+            raise TrainingError(str(broken))
         # Written while the policy learns from them; `kept` waits for it.
         self._keeping = asyncio.create_task(self._keep([trace for group in played for trace in group]))
-        _refuse_if_nothing_ran(played)
         return played
+
+    def _broken(self) -> BackendError | None:
+        backend = self.policy.backend
+        if not isinstance(backend, Watched):
+            return None
+        broken, backend.broken = backend.broken, None
+        return broken
 
     async def kept(self) -> None:
         """Wait until the rollouts of the last play are in the store; raises StorageError."""

@@ -30,12 +30,16 @@ class Survey:
     """USD that they are likely to cost; None: no run of this catalogue is saved yet."""
     seconds: float | None
     """Seconds that the job is likely to take here; None: no job of this size has run yet."""
+    simulated: bool
+    """Whether that is no real money."""
     obstacle: str | None
     """Why the job may not start or would learn nothing, as a sentence."""
 
 
 async def survey(world: World, definition: Definition, folders: Iterable[Path] = ()) -> Survey:
     """Return what there is to learn. folders: of earlier jobs. Raises ConfigError and TrainingError."""
+    if definition.kind == "recipe":
+        return Survey(Tally(), 0, 0, cost=0.0, seconds=None, simulated=True, obstacle=None)
     catalog = world.catalog(definition.catalog)
     obstacle = refusal(definition, catalog)
     tally, asked, rollouts = Tally(), 0, 0
@@ -46,7 +50,7 @@ async def survey(world: World, definition: Definition, folders: Iterable[Path] =
     else:
         asked = len(learned_from(definition))
         rollouts = definition.steps * definition.groups * definition.group_size
-    if definition.evaluate_every:
+    if definition.evaluate_every and definition.learns:
         times = 2 + (definition.steps - 1) // definition.evaluate_every
         rollouts += times * min(definition.evaluate_count, len(question_set(definition.evaluate_on)))
     known = await world.store.outcomes(
@@ -54,16 +58,20 @@ async def survey(world: World, definition: Definition, folders: Iterable[Path] =
     )
     each = sum(outcome.cost for outcome in known) / len(known) if known else None
     cost = 0.0 if not rollouts else None if each is None else each * rollouts
-    bases = {each.id: str(each.card.get("base", "")) for each in await world.store.checkpoints()}
-    return Survey(tally, asked, rollouts, cost, _seconds(definition, folders, bases), obstacle)
+    roots = {
+        each.id: str(each.card.get("root") or each.card.get("base"))
+        for each in await world.store.checkpoints()
+    }
+    seconds, simulated = _seconds(definition, folders, roots), catalog.simulated
+    return Survey(tally, asked, rollouts, cost, seconds, simulated, obstacle)
 
 
-def _seconds(definition: Definition, folders: Iterable[Path], bases: Mapping[str, str]) -> float | None:
+def _seconds(definition: Definition, folders: Iterable[Path], roots: Mapping[str, str]) -> float | None:
     """Return the seconds of a job, from the steps of earlier ones that trained the same policy alike."""
-    paces, wanted = [], _pace(definition, bases)
+    paces, wanted = [], _pace(definition, roots)
     for folder in folders:
         try:
-            alike = _pace(load_definition(folder / DEFINITION), bases) == wanted
+            alike = _pace(load_definition(folder / DEFINITION), roots) == wanted
         except ConfigError:
             continue
         for event in read(folder)[0] if alike else ():
@@ -74,11 +82,7 @@ def _seconds(definition: Definition, folders: Iterable[Path], bases: Mapping[str
     return sum(paces) / len(paces) * definition.groups * definition.group_size * definition.steps
 
 
-def _pace(definition: Definition, bases: Mapping[str, str]) -> tuple[object, ...]:
-    """Return what decides how long a rollout takes to make and to learn; bases: of checkpoints by id."""
-    base, seen = definition.base, set[str]()
-    while base in bases and base not in seen:
-        seen.add(base)
-        base = bases[base]
-    each = definition
-    return base, each.mode, each.tools, each.rank, each.device, each.processes, each.learns
+def _pace(definition: Definition, roots: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what decides how long a rollout takes to make and to learn; roots: of checkpoints by id."""
+    each, root = definition, roots.get(definition.base, definition.base)
+    return root, each.mode, each.tools, each.rank, each.device, each.processes, each.learns

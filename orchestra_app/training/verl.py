@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestra_app.backends.local.places import ASSETS
+from orchestra_app.backends.local.places import ASSETS, BUNDLED
 from orchestra_app.catalogs.writer import toml_text
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import TrainingError
@@ -80,6 +80,8 @@ def export_verl(
         name: [*_rows(definition, catalog, [(each, wish(each)) for each in questions], name)]
         for name, questions in (("train", train), ("validation", validation))
     }
+    if definition.loss != "grpo" or definition.held:
+        raise TrainingError("verl learns free replies with loss = 'grpo': set that, and held = false.")
     if not rows["train"]:
         raise TrainingError("No question has a gold answer: choose questions with answers.")
     try:
@@ -149,7 +151,6 @@ def _catalog_text(catalog: Catalog) -> str:
 
 def _script(definition: Definition) -> str:
     """Return the script that submits the job; `BASE` names a model that the cluster's machines reach."""
-    clip_high = definition.highest - 1 if definition.loss == "grpo" else 0.28
     settings = {
         "algorithm.adv_estimator": "grpo",
         "data.train_files": "train.parquet",
@@ -165,11 +166,16 @@ def _script(definition: Definition) -> str:
         "actor_rollout_ref.rollout.temperature": definition.temperature,
         "actor_rollout_ref.rollout.calculate_log_probs": True,
         "actor_rollout_ref.rollout.agent.agent_loop_config_path": "agent_loop.yaml",
+        "actor_rollout_ref.model.lora_rank": definition.rank,
+        "actor_rollout_ref.model.lora_alpha": 2 * definition.rank,
         "actor_rollout_ref.actor.optim.lr": definition.learning_rate,
+        "actor_rollout_ref.actor.optim.lr_warmup_steps": definition.warmup,
+        "actor_rollout_ref.actor.grad_clip": definition.clip_gradient,
         "actor_rollout_ref.actor.ppo_mini_batch_size": definition.groups,
         "actor_rollout_ref.actor.use_dynamic_bsz": True,
+        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": PROMPT_TOKENS + definition.max_output,
         "actor_rollout_ref.actor.clip_ratio_low": definition.clip_low,
-        "actor_rollout_ref.actor.clip_ratio_high": round(clip_high, 6),
+        "actor_rollout_ref.actor.clip_ratio_high": round(definition.highest - 1, 6),
         "actor_rollout_ref.actor.use_kl_loss": definition.kl > 0,
         "actor_rollout_ref.actor.kl_loss_coef": definition.kl,
         "actor_rollout_ref.actor.entropy_coeff": 0,
@@ -185,14 +191,16 @@ def _script(definition: Definition) -> str:
         "trainer.logger": "console",
     }
     lines = [f'  {name}="{value}"' for name, value in settings.items()]
-    base = shlex.quote(definition.base)
+    known = f":-{shlex.quote(definition.base)}"
+    # What comes with this program is out of the cluster's reach.
+    base = ":?set it to a model that the cluster reaches" if definition.base.startswith(BUNDLED) else known
     return "\n".join(
         [
             "#!/usr/bin/env bash",
             "# Submits this folder to a Ray cluster (RAY_ADDRESS) whose image has verl; see README.md.",
             "set -euo pipefail",
             'cd "$(dirname "$0")"',
-            f"BASE=${{BASE:-{base}}}",
+            f"BASE=${{BASE{base}}}",
             'ray job submit --address "${RAY_ADDRESS:-http://127.0.0.1:8265}" --working-dir . --no-wait '
             '--runtime-env-json \'{"env_vars": {"PYTHONPATH": "."}}\' -- \\',
             "  python3 -m verl.trainer.main_ppo \\",

@@ -222,9 +222,10 @@ def _checkpoint(each: Checkpoint, texts: Texts, *, admin: bool, default: bool) -
 def survey_shown(found: Survey, texts: Texts) -> Markup:
     """Return what a definition comes to, and what stands in its way."""
     unknown = texts["train_unknown"]
+    simulated = f" ({texts['train_simulated']})" if found.simulated and found.cost else ""
     lines = [
         (texts["train_rollouts_made"], f"{found.rollouts:,}"),
-        (texts["train_likely_cost"], unknown if found.cost is None else dollars(found.cost)),
+        (texts["train_likely_cost"], unknown if found.cost is None else dollars(found.cost) + simulated),
         (texts["train_likely_time"], unknown if found.seconds is None else seconds(found.seconds)),
     ]
     if found.questions:

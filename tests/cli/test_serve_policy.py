@@ -29,6 +29,8 @@ def test_orchestrator_8b_is_served_with_the_flags_that_it_was_trained_for(orches
     ("model", "parser"),
     [
         ("Qwen/Qwen3-8B", "hermes"),
+        ("Qwen/Qwen3-Coder-30B-A3B-Instruct", "qwen3_coder"),
+        ("Qwen/Qwen3.5-9B", "qwen3_coder"),
         ("meta-llama/Llama-3.3-70B-Instruct", "llama3_json"),
         ("openai/gpt-oss-20b", "openai"),
         ("mistralai/Mistral-Small-3.2", "mistral"),
@@ -48,6 +50,13 @@ def test_a_folder_is_served_under_the_name_that_was_typed(orchestra, tmp_path):
     assert command[command.index("--tool-call-parser") + 1] == "hermes"
     tail = ["--tensor-parallel-size", "2", "--max-model-len", "16384", "--quantization", "fp8"]
     assert " ".join(tail) in " ".join(command)
+
+
+def test_an_adapter_is_not_served_as_if_it_were_a_model(orchestra, tmp_path):
+    for name, text in (("config.json", '{"model_type": "qwen3"}'), ("adapter_config.json", "{}")):
+        (tmp_path / name).write_text(text)
+    ended = orchestra("serve-policy", str(tmp_path), "--print")
+    assert ended.code == 2 and "merge the two first" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,12 @@ class Unlucky(torch.nn.Module):
             "lower tokens_at_once, or train an adapter with rank",
         ),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "lower tokens_at_once"),
+        (RuntimeError("CUDA error: out of memory"), "lower tokens_at_once"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "lower tokens_at_once"),
         (MemoryError(), "lower tokens_at_once"),
         (RuntimeError("CUDA error: device-side assert triggered"), "GPU does not answer any more: check"),
     ],
-    ids=["GPU memory", "CPU memory", "Python memory", "GPU gone"],
+    ids=["GPU memory", "CPU memory", "CUDA memory", "cuBLAS memory", "Python memory", "GPU gone"],
 )
 def test_memory_that_runs_out_and_a_gpu_that_is_gone_are_a_sentence(base: Path, error: Exception, said: str):
     model = Unlucky(LocalModel.load(str(base)).model, error)

@@ -16,7 +16,7 @@ from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.job import Job, JobStatus
 from orchestra_app.storage.store import Store
 from orchestra_app.training.checkpoint import all_of, remove
-from orchestra_app.training.definition import Definition, from_toml
+from orchestra_app.training.definition import Definition, from_toml, to_toml
 from orchestra_app.training.hub import HubLauncher
 from orchestra_app.training.jobs import Jobs
 from orchestra_app.training.launch import ProcessLauncher
@@ -196,10 +196,15 @@ class Hub:
     def create_repo(self, repo_id: str, **options: Any) -> None:
         assert repo_id == "ann/orchestra-jobs" and options["private"]
 
-    def upload_folder(self, *, folder_path: str, path_in_repo: str, **_: Any) -> None:
-        import shutil
-
-        shutil.copytree(folder_path, self.place / path_in_repo)
+    def upload_folder(
+        self, *, folder_path: str, path_in_repo: str, allow_patterns: list[str] | None = None, **_: Any
+    ) -> None:
+        for pattern in allow_patterns or ["**/*"]:
+            for path in Path(folder_path).glob(pattern):
+                target = self.place / path_in_repo / path.relative_to(folder_path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.is_file():
+                    target.write_bytes(path.read_bytes())
 
     def snapshot_download(self, repo_id: str, *, local_dir: str, allow_patterns: list[str], **_: Any) -> str:
         for pattern in allow_patterns:
@@ -249,6 +254,12 @@ async def test_a_hub_job_takes_its_folder_along_and_brings_its_events_back(store
     assert await jobs.logs(job, lines=2) == "remote-1 line 0\nremote-1 line 1"
     await jobs.stop(job.id)
     assert (await jobs.get(job.id)).status == "stopped"
+    (Path(job.folder) / "job.toml").write_text(to_toml(DEFINITION.model_copy(update={"steps": 9})))
+    await jobs.resume(job.id)
+    assert "--resume" in hub.options["script_args"]
+    assert from_toml((out / "job.toml").read_text()).steps == 9
+    hub.stage = "COMPLETED"
+    assert (await jobs.get(job.id)).status == "done"
     assert await jobs.delete(job.id) and not parcel.exists() and await store.jobs() == ()
 
 

@@ -267,6 +267,12 @@ async def test_what_an_evaluation_asks_is_not_trained_on(world, base, tmp_path):
         await follow(world, quick(base, evaluate_on=str(held), **known), tmp_path / "none")
 
 
+def test_saved_results_are_not_replayed_under_other_models_or_prices():
+    for varied in ("vary_aliases", "vary_prices"):
+        with pytest.raises(ValueError, match="keeps its model and price"):
+            Definition.model_validate({"tools": "replay", varied: True})
+
+
 async def test_real_experts_need_a_cap_and_to_be_asked_for(world, base, tmp_path):
     with pytest.raises(TrainingError, match="set tools = 'live'"):
         await follow(world, quick(base, catalog="live"), tmp_path / "a")
@@ -312,6 +318,30 @@ def test_a_job_over_a_file_of_ones_own_goes_on_wherever_it_is_resumed(base, tmp_
     monkeypatch.chdir("/")
     again = invoked("train", "--resume", str(tmp_path / "out"), "--steps", "2")
     assert again.code == 0 and "done after step 2" in again.out, again
+
+
+def test_a_job_that_is_handed_over_takes_no_folder_and_goes_on_where_it_ran(base, tmp_path, home):
+    (tmp_path / "job.toml").write_text(to_toml(quick(base, groups=2, group_size=2, steps=1)))
+    assert invoked("train", str(tmp_path / "job.toml"), "--folder", str(tmp_path / "out")).code == 0
+    wrong = {
+        ("train", "--launcher", "process", "--folder", str(tmp_path / "new")): "leave --folder out",
+        ("train", "--launcher", "process", "--resume", str(tmp_path / "none")): "No job",
+        ("train", "--launcher", "process", "--resume", str(tmp_path / "out"), "--steps", "2"): "its job.toml",
+    }
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "job.toml").write_text(to_toml(quick(base)))
+    for arguments, said in wrong.items():
+        ended = invoked(*arguments)
+        assert ended.code in (2, 4) and said in ended.err, ended
+    again = invoked("train", "--launcher", "process", "--resume", str(tmp_path / "out"))
+    assert again.code == 0 and again.out.startswith("Resumed"), again
+
+
+def test_the_recipe_is_shown_as_what_it_is(home):
+    ended = invoked("train", "--recipe", "rehearsal", "--dry-run")
+    assert ended.code == 0 and "nothing" in ended.out and "rollouts" not in ended.out
+    usual = invoked("train", "--dry-run")
+    assert "rollouts" in usual.out
 
 
 async def test_a_job_of_the_command_line_is_seen_and_gives_its_policy_everywhere(base, tmp_path, home):

@@ -65,8 +65,20 @@ def test_the_catalogue_and_the_definition_come_back_unchanged(folder: Path):
 def test_the_script_parses_and_carries_the_settings(folder: Path):
     assert subprocess.run(["bash", "-n", folder / "submit.sh"], check=False).returncode == 0
     text = (folder / "submit.sh").read_text()
-    for setting in ('rollout.n="8"', 'optim.lr="1e-06"', 'kl_loss_coef="0.0001"', 'adv_estimator="grpo"'):
+    for setting in (
+        'rollout.n="8"',
+        'optim.lr="1e-06"',
+        'kl_loss_coef="0.0001"',
+        'adv_estimator="grpo"',
+        'optim.lr_warmup_steps="5"',
+        'grad_clip="1.0"',
+        'model.lora_rank="0"',
+        'ppo_max_token_len_per_gpu="24064"',
+    ):
         assert setting in text
+    # The starting policy that comes with the program is not there.
+    without = subprocess.run(["bash", "submit.sh"], cwd=folder, capture_output=True, text=True, check=False)
+    assert without.returncode != 0 and "BASE: set it to a model that the cluster reaches" in without.stderr
 
 
 def test_the_reward_pays_what_is_right_cheap_and_liked(folder: Path):
@@ -84,6 +96,9 @@ def test_the_reward_pays_what_is_right_cheap_and_liked(folder: Path):
 
 def test_a_folder_that_is_there_and_questions_without_answers_are_refused(folder: Path, tmp_path: Path):
     catalog, questions = load_catalog("rehearsal"), from_rehearsal("train").first(2).questions
+    clipped = DEFINITION.model_copy(update={"loss": "cispo"})
+    with pytest.raises(TrainingError, match="loss = 'grpo'"):
+        export_verl(clipped, catalog, questions, (), tmp_path / "cispo", wish=lambda _: Preference())
     unanswered = [question.model_copy(update={"answer": None}) for question in questions]
     for asked, place, reason in (
         (questions, folder, "is there already"),

@@ -179,4 +179,5 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return "can't allocate memory" in str(error) or "out of memory" in str(error).lower()
+    text = str(error).lower()
+    return any(said in text for said in ("can't allocate memory", "out of memory", "alloc_failed"))

@@ -1,5 +1,6 @@
 """Where local models lie: a folder, the project's assets, or the Hugging Face Hub; and what they need."""
 
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,8 @@ from orchestra_app.core.errors import ConfigError
 ASSETS = Path(__file__).parents[3] / "assets"
 BUNDLED = "assets:"
 """Begins the place of a model that comes with the program."""
+SHIPPED = f"{BUNDLED}policy"
+"""The small policy of the rehearsal."""
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 NEEDS = ("torch", "transformers")
 
@@ -24,7 +27,7 @@ def located(place: str) -> Path | str:
             raise ConfigError(f"The folder {folder} is missing: install the program anew, assets included.")
         return folder
     try:
-        folder = Path(place).expanduser()
+        folder = Path(place).expanduser().absolute()
         if place and folder.is_dir():
             return folder
     except (OSError, ValueError, RuntimeError):
@@ -35,6 +38,19 @@ def located(place: str) -> Path | str:
             "Qwen/Qwen3-8B."
         )
     return place
+
+
+def is_repository(name: str) -> bool:
+    """Return whether a text can be the name of a repository of the Hub, as user/name."""
+    # Loaded only where it is used; it reads HF_ENDPOINT and HF_HUB_OFFLINE when it is.
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name and name.isascii()
 
 
 def missing_packages(quantize: str | None = None) -> None:
@@ -58,6 +74,17 @@ def here(place: str) -> str | None:
     if isinstance(try_to_load_from_cache(found, "config.json"), str):
         return None
     return f"{found} is not on this computer yet: fetch it with `hf download {found}`."
+
+
+def context_of(place: str) -> int | None:
+    """Return the tokens of prompt and reply that the model in a folder was made for; None: not told."""
+    try:
+        told = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    parts = [each for each in (told, told.get("text_config")) if isinstance(each, dict)]
+    found = (each.get("max_position_embeddings") for each in parts)
+    return next((each for each in found if isinstance(each, int) and each > 0), None)
 
 
 def tokenizer_file(model: Model) -> str | None:
