@@ -113,6 +113,7 @@ def test_the_api_asks_labels_and_finds_for_the_visitor_who_holds_the_secret(clie
         ({"question": "Why?", "policy": "nobody"}, "There is no policy 'nobody'"),
         ({"question": "Why?", "catalog": "../secret"}, "There is no catalogue"),
         ({"question": "Why?", "seed": -1}, "as the seed"),
+        ({"question": "Why?", "visitor": "ann"}, "is no secret of an earlier answer"),
     ],
 )
 def test_the_api_refuses_what_cannot_be_asked_with_one_sentence(
