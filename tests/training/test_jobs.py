@@ -1,17 +1,20 @@
 """Jobs outlive the program that launched them, and every way to end one is told apart."""
 
 import asyncio
+import json
 import os
 import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestra_app import Options, Workspace
 from orchestra_app.core.errors import TrainingError
 from orchestra_app.core.job import Job, JobStatus
 from orchestra_app.storage.store import Store
@@ -324,6 +327,25 @@ async def test_a_remote_that_cannot_be_asked_hides_no_other_job_and_can_be_delet
     assert found[here.id].error is None
     await jobs.delete(away.id)
     assert [job.id for job in await jobs.all()] == [here.id]
+
+
+async def test_of_visitors_traces_only_those_with_consent_leave_this_machine(
+    world: Workspace, tmp_path: Path
+):
+    orchestrator = await world.orchestrator(policy="rules")
+    for seed, (owner, consent) in enumerate((("visitor:1", True), ("visitor:1", False), ("local", False))):
+        options = Options(seed=seed, owner=owner, consent=consent, trace_id=f"{owner}-{consent}")
+        async with aclosing(world.rollout(orchestrator, world.task("What is 6 * 7?"), options)) as told:
+            assert [event async for event, _ in told]
+    hub = Hub(tmp_path / "hub")
+    launcher = HubLauncher(lambda token: hub, lambda: "hf_planted")
+    world.jobs = Jobs(world.store, tmp_path / "jobs", {"hub": launcher})
+    kept = {"local": {"visitor:1-True", "local-False"}, "hf:boss": {"visitor:1-True"}}
+    for owner, ids in kept.items():
+        job = await world.train(Definition(name="mine", mode="traces"), owner=owner, launcher="hub")
+        text = (hub.place / job.id / "traces" / "traces.jsonl").read_text()
+        assert {json.loads(line)["id"] for line in text.splitlines()} == ids
+        assert "visitor:1" not in text.replace("visitor:1-True", "")
 
 
 async def test_the_hub_is_given_no_job_whose_files_lie_here(store: Store, tmp_path: Path):
