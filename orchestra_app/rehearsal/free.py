@@ -2,32 +2,20 @@
 
 import ast
 import re
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
 
 from orchestra_app.core.message import Document, Execution
+from orchestra_app.rehearsal.extraction import CHINESE, COMMON, LONGEST_ANSWER, WORD, extracted
 
 MOST_WORDS = 12
 """Key words of a query."""
-LONGEST_ANSWER = 400
-"""Characters of an answer that is taken from a document or an output."""
-
-_COMMON_WORDS = """
-    a about all an and any are as at be been by can could did do does for from had has have how i if
-    in into is it its me more most much many my name of on one or please so some tell than that the
-    their them then there these they this to us was we were what when where which who whom whose why
-    will with would you your
-    """
-_COMMON = frozenset(_COMMON_WORDS.split())
-_CHINESE = "\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af"
-_WORD = re.compile(rf"[{_CHINESE}]+|[^\W{_CHINESE}]+(?:['’-][^\W{_CHINESE}]+)*")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 def key_words(text: str) -> str:
     """Return the words of a question that are worth searching for."""
-    words = _WORD.findall(text)
-    telling = [word for word in words if word.lower() not in _COMMON]
+    words = WORD.findall(text)
+    telling = [word for word in words if word.lower() not in COMMON]
     if len(telling) > MOST_WORDS:
         # Of a long story the names come first.
         telling.sort(key=lambda word: not word[0].isupper())
@@ -37,12 +25,14 @@ def key_words(text: str) -> str:
 def arithmetic_program(text: str) -> str | None:
     """Return Python that computes the arithmetic in `text`, or None where there is none.
 
-    Only numbers, operators, parentheses and a few words such as `plus` are taken over.
+    Only numbers, operators, parentheses and a few words such as `plus` are taken over; None too where they
+    are part of something else, such as an equation, a root, a fraction of something, or a date.
     """
-    found = [each for each in _EXPRESSION.findall(_in_symbols(text)) if _computes(each)]
-    if not found:
+    symbols = _in_symbols(text)
+    found = [each for each in _EXPRESSION.finditer(symbols) if _computes(each[0])]
+    if not found or _MORE.search(symbols) or not all(_stands_alone(each) for each in found):
         return None
-    expression = max(found, key=len).strip()
+    expression = max((each[0] for each in found), key=len).strip()
     if "/" in expression or "." in expression:
         return f"value = {expression}\nprint(int(value) if value == int(value) else round(value, 10))"
     return f"print({expression})"
@@ -53,23 +43,12 @@ def found_answer(question: str, documents: Sequence[Document], executions: Seque
     printed = executions[-1].stdout.strip() if executions else ""
     if printed:
         return printed if len(printed) <= LONGEST_ANSWER else printed.splitlines()[-1][-LONGEST_ANSWER:]
-    return _extracted(question, documents) or (
+    return extracted(question, documents) or (
         "I do not know: this is a simulated expert, which knows only the rehearsal's own questions "
         "and what was found for this one."
     )
 
 
-_MEANT = tuple(
-    (re.compile(asked, re.IGNORECASE), said)
-    for asked, said in (
-        (r"\bwhere\b|\blocat|哪里|位于|城市", "town"),
-        (r"\bfounders?\b|创办|创始|创立", "found"),
-        (r"\bwhen\b|\bopening\b|哪一?年|什么时候", "open"),
-        (r"\bpeople work\b|\bemploy|员工", "staff"),
-        (r"\bvisit|游客", "visitor"),
-    )
-)
-"""What a question asks for in other words than those of a document."""
 _EXPRESSION = re.compile(r"(?:(?<![\w.])-)?[\d.(][\d.()+*/% -]*[\d.)]")
 _NAMES = (
     (r"\.(?=\s|$)", " ; "),
@@ -90,6 +69,34 @@ _NAMES = (
     (r"(?:%|\bpercent\b)\s+of\b", " / 100 * "),
     (r"\bmod(?:ulo)?\b", " % "),
 )
+_LETTER = rf"[^\W\d_{CHINESE}]"
+_MORE = re.compile(
+    r"=\s*(?:[-+(]|\.?\d)"
+    r"|\b(?:squared?|cubed?|roots?|sqrt|log|logarithm|ln|sine?|cos|cosine|tan|tangent|exp|factorial|than"
+    r"|difference|average|mean|median|remainder|half|twice|double|triple)\b"
+    r"|平方|立方|根|对数|阶乘|平均|余数|一半"
+    rf"|{_LETTER}\s*(?:[+*%/]|\*\*)\s*[\d(]|[\d)]\s*(?:[+*%/]|\*\*)\s*{_LETTER}"
+    rf"|(?<!{_LETTER}){_LETTER}\s*-\s*[\d(]|[\d)]\s*-\s*{_LETTER}(?!{_LETTER})",
+    re.IGNORECASE,
+)
+"""Signs that more is asked than a computation: equations, functions, unknowns, words for further steps."""
+_LED = re.compile(
+    rf"(?:{_LETTER}|_|\d[.,]|\d\s*的|(?<!value)(?<!result)(?<!answer)(?<!sum)(?<!total)\s+of\s+)$",
+    re.IGNORECASE,
+)
+_FOLLOWED = re.compile(
+    rf"{_LETTER}|_|[.,]\d|\s*!\s*[-+*/%=)]|\s+of\b|\s*的\s*[\d(]|\s*(?:,|,?\s*\band)\s+[\d(]", re.IGNORECASE
+)
+"""What an expression is a part of, when it comes right before or after it."""
+_BARE = re.compile(r"\d+(?:[-/]\d+)+")
+"""Numbers without spaces, as they stand in dates, scores, ranges and telephone numbers."""
+_ASKING_WORDS = """
+    answer calculate calculation compute decimal divide equal equals evaluate hello hey hi please quickly
+    result solve sum value what's whats work
+    """
+_ASKING = COMMON - {"was", "were"} | frozenset(_ASKING_WORDS.split())
+_ASKING_CHINESE = re.compile("[请问你帮我计算一下等于是多少几什么结果的得呢吗]+")
+"""Words around a sum that ask for its value."""
 
 
 def _in_symbols(text: str) -> str:
@@ -110,36 +117,18 @@ def _computes(expression: str) -> bool:
     )
 
 
-def _extracted(question: str, documents: Sequence[Document]) -> str | None:
-    """Return the sentence that says most of what is asked, out of the document that fits best."""
-    wanted = set(_terms(question))
-    # A title counts twice: what a document is about, and not what it mentions.
-    told = [
-        [term for part in (each.title, each.text) for term in wanted & set(_terms(part))]
-        for each in documents
-    ]
-    spread = Counter(term for terms in told for term in set(terms))
-    scores = [sum(1 / spread[term] for term in terms) for terms in told]
-    if not any(scores):
-        return None
-    # The last of equals, since searches put their best document last.
-    best = documents[max(range(len(documents)), key=lambda index: (scores[index], index))]
-    named = set(_terms(best.title))
-    wanted |= {said for asked, said in _MEANT if asked.search(question)}
-
-    def score(sentence: str) -> float:
-        return sum(0.1 if term in named else 1.0 for term in wanted & set(_terms(sentence)))
-
-    sentence = max(_SENTENCE.split(best.text), key=score)
-    return sentence.strip()[:LONGEST_ANSWER] if score(sentence) else None
+def _stands_alone(found: re.Match[str]) -> bool:
+    """Return whether an expression is no part of something longer, such as `sin(3) + 4`, `3 + 4²` or 9/11."""
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    if _LED.search(before) or _FOLLOWED.match(after):
+        return False
+    if _mathematical(before.rstrip()[-1:]) or _mathematical(after.lstrip()[:1]):
+        return False
+    words = (word for word in WORD.findall(f"{before} {after}".lower()) if word not in _ASKING)
+    return not _BARE.fullmatch(found[0].strip()) or all(map(_ASKING_CHINESE.fullmatch, words))
 
 
-def _terms(text: str) -> list[str]:
-    """Return words without endings, and pairs of characters where a script writes no spaces."""
-    found: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if re.match(rf"[{_CHINESE}]", word):
-            found += [word[at : at + 2] for at in range(max(1, len(word) - 1))]
-        elif word not in _COMMON:
-            found.append(re.sub(r"(?<=\w{3})(?:ed|ing|es|s)$", "", word))
-    return found
+def _mathematical(mark: str) -> bool:
+    return (
+        bool(mark) and mark != "=" and (mark in "-*/%‰°[]{}\\" or unicodedata.category(mark) in ("Sm", "No"))
+    )

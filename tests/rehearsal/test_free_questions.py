@@ -31,6 +31,12 @@ SUMS = [
     ("What is 12 squared?", "144"),
     ("Hello. 3 cubed, please.", "27"),
     ("One moment. 10 percent of 50.", "5"),
+    ("100/7", "14.2857142857"),
+    ("What is 10-4?", "6"),
+    ("10/4等于多少？", "2.5"),
+    ("What is 3/4 as a decimal, please?", "0.75"),
+    ("Give the value of 3 * 4 + 1.", "13"),
+    ("Wow, 2 + 3!", "5"),
 ]
 
 
@@ -52,6 +58,35 @@ def test_arithmetic_in_a_typed_question_is_computed_in_real_python():
         "f(3) and g(4)",
         "Call +49 30 1234",
         "",
+        # part of something longer
+        "What is sqrt(16) + 9?",
+        "What is the square root of 16 + 9?",
+        "sin(30) + 2",
+        "What is log(100) * 2?",
+        "1e3 * 2",
+        "3 + 4²",
+        "½ - 3 * 4",
+        "3,5 + 1",
+        "2 * 5! + 3 * 4",
+        "200 - 10%",
+        "(3 + 4) squared",
+        "(3+4)的2次方",
+        "What is 1/3 of 9 + 3?",
+        "a third of 9 + 3",
+        "9的1/3是多少",
+        "What is the difference between 12 and 7 * 2?",
+        "What is 12 / 5 remainder?",
+        "the sum of 3 + 4 and 5",
+        # equations and unknowns
+        "If x + 3 = 10 - 2, what is x?",
+        "Solve 2x + 3 = 11 + 4",
+        "What is 3 * 4 + y?",
+        # dates, ranges, numbers to call
+        "What happened on 9/11?",
+        "Who was born on 12/11/1990?",
+        "Call me at 555-1234",
+        "They won 3-2 at home.",
+        "9/11发生了什么？",
     ],
 )
 def test_a_question_without_arithmetic_gets_no_program(text: str):
@@ -103,6 +138,56 @@ def test_extraction_reads_chinese():
         Document(text="珠穆朗玛峰海拔约8849米。它在边境上。"),
     ]
     assert found_answer("珠穆朗玛峰海拔多少米？", documents, ()) == "珠穆朗玛峰海拔约8849米。"
+
+
+UNKNOWN = [
+    "Who founded Apple?",
+    "who founded apple?",
+    "Apple是谁创办的？",
+    "Louvre visitors per week?",
+    "When did the Titanic sink?",
+    "Who founded the London Library?",
+    "who founded the london library",
+    "How many visitors does the Louvre count in a usual week?",
+    "What is the opening year of the Suez Canal? Please answer in one short sentence.",
+    "Who founded the {name} Palace?",
+    "How many visitors come in a usual week?",
+    "What is sqrt(16) + 9?",
+    "卢浮宫每周有多少游客？",
+]
+
+
+@pytest.mark.parametrize("asked", UNKNOWN)
+def test_what_no_document_is_about_is_not_answered_with_a_fact_about_another_thing(asked: str):
+    documents = [each for each in corpus() if "Library" in each.title][:20]
+    asked = asked.format(name=documents[-1].title.split()[0])
+    assert found_answer(asked, documents, ()).startswith("I do not know")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "who founded {lower}?",
+        "{title}'s founder?",
+        "WHO FOUNDED THE {upper}?",
+        "Identify the founder of the {title}. I need it for my homework.",
+        "{title}的创始人是谁？",
+        "{lower}是谁创办的",
+    ],
+)
+def test_a_place_is_found_however_its_name_is_typed(asked: str):
+    document = corpus()[0]
+    title = document.title
+    asked = asked.format(title=title, lower=title.lower(), upper=title.upper())
+    assert "founded by" in found_answer(asked, corpus()[:5], ()).lower()
+    assert title in found_answer(asked, corpus()[:5], ())
+
+
+def test_a_question_in_chinese_is_answered_by_what_tells_of_its_subject_only():
+    documents = [Document(text="长江是中国最长的河流。它流经许多省份。")]
+    assert found_answer("中国最长的河流是什么？", documents, ()) == "长江是中国最长的河流。"
+    for asked in ("中国的首都在哪里？", "黄河有多长？"):
+        assert found_answer(asked, documents, ()).startswith("I do not know")
 
 
 @pytest.mark.parametrize("documents", [(), (Document(text="Zebras graze quietly."),)])
