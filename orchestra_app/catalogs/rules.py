@@ -115,14 +115,15 @@ _NOT_THE_KEY = "should be the name of an environment variable such as OPENAI_API
 
 
 def _simulated(catalog: Catalog) -> Iterator[Problem]:
-    """Yield what would spend real money under the name of a rehearsal, past every cap of a day."""
-    if catalog.simulated:
-        for name, model in catalog.models.items():
-            if model.backend == "openai":
-                yield ("models", name, "backend"), "should be 'simulated' where the catalogue is simulated."
-        for name, source in catalog.sources.items():
-            if source.kind == "tavily":
-                yield ("sources", name, "kind"), "should be 'local' where the catalogue is simulated."
+    """Yield what mixes real and simulated money, which no cap, bill or export could tell apart."""
+    for name, model in catalog.models.items():
+        if catalog.simulated and model.backend == "openai":
+            yield ("models", name, "backend"), "should be 'simulated' where the catalogue is simulated."
+        if not catalog.simulated and model.backend == "simulated":
+            yield ("models", name, "backend"), "can be 'simulated' only in a catalogue with simulated = true."
+    for name, source in catalog.sources.items():
+        if catalog.simulated and source.kind == "tavily":
+            yield ("sources", name, "kind"), "should be 'local' where the catalogue is simulated."
 
 
 def _limits(catalog: Catalog) -> Iterator[Problem]:

@@ -38,13 +38,13 @@ class SimulatedExperts:
         seconds = wanted.seconds * granted / wanted.output_tokens
         if reservation.seconds is not None and seconds > reservation.seconds:
             late = reservation.granted.model_copy(update={"seconds": reservation.seconds})
-            purse.settle(reservation, late)
+            purse.settle(reservation, late, simulated=True)
             raise BackendError(
                 f"{request.name} was stopped after the {reservation.seconds:.0f} s that were left: "
                 "allow more seconds, or choose a faster model."
             )
         used = wanted.model_copy(update={"output_tokens": granted, "seconds": seconds})
-        charge = purse.settle(reservation, used)
+        charge = purse.settle(reservation, used, simulated=True)
         text = CUT_TEXT if cut else text
         if request.on_text is not None:
             request.on_text(text)

@@ -130,6 +130,14 @@ BAD = [
     ("a key that is no text", '"OPENAI_API_KEY"', "22_22", 6, "models.gpt-5.key", "string"),
     ("no address", 'key = "OPENAI_API_KEY"', 'url = "localhost"', 6, "models.gpt-5.url", "http"),
     ("a password", 'key = "OPENAI_API_KEY"', 'url = "http://a:b@c/"', 6, "models.gpt-5.url", "http"),
+    (
+        "a simulated model among real ones",
+        'key = "OPENAI_API_KEY"',
+        'backend = "simulated"',
+        6,
+        "models.gpt-5.backend",
+        "simulated = true",
+    ),
     ("no port", 'key = "OPENAI_API_KEY"', 'url = "http://a:80001/v1"', 6, "models.gpt-5.url", "http"),
     ("no host", 'key = "OPENAI_API_KEY"', 'url = "http://.a.com/v1"', 6, "models.gpt-5.url", "http"),
     ("half an address", 'key = "OPENAI_API_KEY"', 'url = "http://[::1/v1"', 6, "models.gpt-5.url", "http"),
@@ -199,6 +207,16 @@ def test_a_simulated_catalogue_names_nothing_that_costs_real_money(tmp_path):
     said = " ".join(check(path))
     assert "should be 'simulated' where the catalogue is simulated" in said
     assert "should be 'local' where the catalogue is simulated" in said
+
+
+def test_only_a_simulated_catalogue_has_simulated_models(tmp_path):
+    path = tmp_path / "mix.toml"
+    path.write_text('extends = "rehearsal"\nname = "mix"\nsimulated = false\n[models.gpt-5]\nvendor = "x"\n')
+    said = check(path)
+    assert any(
+        each.startswith(f"{path}, line 4: `models.gpt-5.backend` can be 'simulated' only") for each in said
+    ), said
+    assert len(said) == sum(m.backend == "simulated" for m in load_catalog("rehearsal").models.values())
 
 
 def test_a_catalogue_is_laid_over_the_one_that_it_extends(tmp_path):

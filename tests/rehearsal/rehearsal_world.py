@@ -52,7 +52,7 @@ def run_programs(sources: Sequence[str]) -> list[str]:
 
 
 class OpenPurse:
-    """Grants what is wanted up to a number of tokens, and books what it is told."""
+    """Grants what is wanted up to a number of tokens, and books what it is told; as real, if told nothing."""
 
     def __init__(self, *, tokens: int | None = None, seconds: float | None = None):
         self.tokens, self.seconds = tokens, seconds
@@ -87,7 +87,7 @@ class OpenPurse:
             cost=price.cost(used),
             estimated=usage is None,
             at=reservation.at,
-            simulated=use.simulated if simulated is None else simulated,
+            simulated=bool(simulated),
         )
         self.charges.append(charge)
         return charge

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import os
 import re
@@ -214,6 +215,14 @@ async def test_tokens_and_seconds_lie_around_the_usual_figures_and_within_the_re
             assert used.input_tokens == use.most.input_tokens == use.least.input_tokens
             assert used.output_tokens <= use.least.output_tokens <= use.most.output_tokens
             assert use.simulated
+
+
+@pytest.mark.parametrize("seconds", [None, 5.0])
+async def test_what_a_simulated_expert_costs_is_never_booked_as_real_money(seconds: float | None):
+    purse = OpenPurse(seconds=seconds)
+    with contextlib.suppress(BackendError):
+        await ask("answer-1", state_for(questions("heldout")[0]), purse)
+    assert [charge.simulated for charge in purse.charges] == [True]
 
 
 async def test_a_refused_reservation_books_nothing():
