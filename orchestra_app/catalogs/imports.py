@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestra_app.catalogs.files import load_catalog, parse_catalog
-from orchestra_app.catalogs.toolsjson import Function, Row, read_functions, read_mapping
+from orchestra_app.catalogs.toolsjson import KINDS, Function, Row, read_functions, read_mapping
 from orchestra_app.catalogs.writer import toml_text
 from orchestra_app.core.catalog import Catalog, Choice, Model, PolicySpec, ToolKind, ToolSpec
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.usage import Price
 
-KINDS: dict[str, ToolKind] = {"search": "search", "enhance_reasoning": "reason", "answer": "answer"}
 ASSUMED_LATENCY = 30.0
 """Seconds of a call where the table has no line for it."""
 ROUTER = "https://router.huggingface.co/v1"

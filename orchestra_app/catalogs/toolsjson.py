@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestra_app.catalogs.files import read_text
+from orchestra_app.core.catalog import ToolKind
 from orchestra_app.core.errors import ConfigError
 
 MOST_BYTES = 1_048_576
+KINDS: dict[str, ToolKind] = {"search": "search", "enhance_reasoning": "reason", "answer": "answer"}
+"""The kind of tool that each function stands for, of those that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function, with its aliases in the order in which they are listed."""
+    """One function, with its aliases in the order in which they are listed; none if it is not read."""
 
     name: str
     description: str
@@ -64,7 +67,10 @@ def read_json(path: Path, what: str) -> Any:
 def _function(path: Path, place: int, tool: Any) -> Function:
     try:
         function = tool["function"]
-        name, text = function["name"], function["parameters"]["properties"]["model"]["description"]
+        name = function["name"]
+        if isinstance(name, str) and name not in KINDS:
+            return Function(name, "", {})
+        text = function["parameters"]["properties"]["model"]["description"]
         description = function.get("description", "")
     except (KeyError, TypeError, AttributeError):
         name = text = description = None
@@ -82,13 +88,19 @@ def _function(path: Path, place: int, tool: Any) -> Function:
     return Function(name, description.strip(), _rows(aliases, text[listed.end() :]))
 
 
+_SENTENCE_START = r"(?:^[\s.:;]*|(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+|\n\s*(?:[-*•]\s*)?)"
+
+
 def _rows(aliases: list[str], text: str) -> dict[str, Row]:
     """Read a row per alias from `alias-1 does this. alias-2 does that. Model | ... alias-1 | $1 | $2 | 3s`"""
     prose = re.split(r"The table below|Model\s*\|", text)[0]
     either = "|".join(re.escape(alias) for alias in sorted(aliases, key=len, reverse=True))
-    parts = re.split(rf"(?:^|(?<=[.!\n\s]))\s*({either})(?![\w-])[:\s]+", prose)
-    abilities = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
-    return {alias: _row(alias, abilities.get(alias, ""), text) for alias in dict.fromkeys(aliases)}
+    # Inside a sentence an alias is only mentioned: `alias-2 is close to alias-1 but cheaper`.
+    parts = re.split(rf"{_SENTENCE_START}({either})(?![\w-])[:\s]+", prose)
+    told: dict[str, str] = {}
+    for alias, part in zip(parts[1::2], parts[2::2], strict=True):
+        told[alias] = f"{told.get(alias, '')} {part.strip()}".strip()
+    return {alias: _row(alias, told.get(alias, ""), text) for alias in dict.fromkeys(aliases)}
 
 
 def _row(alias: str, ability: str, text: str) -> Row:

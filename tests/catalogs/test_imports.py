@@ -150,6 +150,39 @@ def test_a_table_on_one_line_and_latencies_in_other_units_are_read(tools_json):
     assert read.rows == {"answer-1": Row("a.", 1, 0.5, 0.5), "answer-10": Row("b.", 3, 4, 120)}
 
 
+MENTIONING = """
+answer-1 is excellent, e.g. answer-2 is not.
+- answer-2 is close to answer-1 in easy domains but cheaper. answer-math-1: see answer-2 (or not!).
+answer-2 is quick.
+"""
+
+
+def test_an_alias_inside_a_sentence_is_mentioned_there_and_begins_no_other(tools_json):
+    one = function(
+        "answer", [(alias, "", "$1", "$2", "3s") for alias in ("answer-1", "answer-2", "answer-math-1")]
+    )
+    model = one["function"]["parameters"]["properties"]["model"]
+    table = model["description"].partition(TABLE)[2]
+    listed = "['answer-1', 'answer-2', 'answer-math-1']"
+    model["description"] = f"Answers. Choices: {listed}{MENTIONING}{TABLE}{table}"
+    (read,) = read_functions(tools_json([one]))
+    assert {alias: row.ability for alias, row in read.rows.items()} == {
+        "answer-1": "is excellent, e.g. answer-2 is not.",
+        "answer-2": "is close to answer-1 in easy domains but cheaper. is quick.",
+        "answer-math-1": "see answer-2 (or not!).",
+    }
+
+
+def test_a_function_of_another_kind_is_left_out_with_a_note_whatever_its_arguments(tools_json):
+    numbers = {"properties": {"a": {"type": "number"}}, "type": "object"}
+    other = {"type": "function", "function": {"name": "add", "description": "adds", "parameters": numbers}}
+    bare = {"type": "function", "function": {"name": "now"}}
+    text, notes = import_tools(tools_json([other, *TOOLS, bare]))
+    alone, _ = import_tools(tools_json(TOOLS))
+    assert parse_catalog(text) == parse_catalog(alone)
+    assert [note.split(" was left out")[0] for note in notes[:2]] == ["add", "now"]
+
+
 ALONE = function("answer", [("answer-1", "a", "$1", "$2", "3s")])
 REFUSED = [
     ("", "line 1, column 1"),
