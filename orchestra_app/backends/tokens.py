@@ -1,7 +1,6 @@
 """Counting prompts with a model's own tokenizer, where the catalogue names one."""
 
 import asyncio
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra_app.backends.base import Request, input_bound
 from orchestra_app.backends.local.places import tokenizer_file
 from orchestra_app.core.catalog import Model
-from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.errors import BackendError, ConfigError
 from orchestra_app.core.text import EstimatedTokens, TokenCounter
 
 if TYPE_CHECKING:
@@ -49,28 +48,41 @@ def counter(model: Model) -> TokenCounter:
 
 
 async def prompt_tokens(request: Request) -> int:
-    """Return an upper bound of the prompt's tokens, close where the model's tokenizer is here."""
+    """Return an upper bound of the prompt's tokens, close where the model's tokenizer is here.
+
+    Raises BackendError where its `tokenizer.json` cannot be read, since a run is under way by then.
+    """
     if request.model.tokenizer is None:
         return input_bound(request)
-    exact = counter(request.model)
+    try:
+        exact = counter(request.model)
+    except ConfigError as error:
+        raise BackendError(str(error)) from error
     return await asyncio.to_thread(input_bound, request, exact.count)
 
 
 @lru_cache(maxsize=16)
 def _load(path: str) -> ExactTokens:
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        known = "model" in json.loads(text)
-    except (OSError, ValueError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        tokenizer = _parsed(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no tokenizer.json"
         raise ConfigError(
             f"The tokenizer {path} cannot be read ({reason}); name another file in the catalogue."
         ) from error
-    if not known:
-        raise ConfigError(f"The file {path} is no tokenizer.json; name another file in the catalogue.")
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(text)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return ExactTokens(tokenizer)
+
+
+def _parsed(text: str) -> "Tokenizer":
+    """Return the tokenizer that a text describes; raises ValueError where it is none."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(text)
+    except BaseException as error:
+        # The library raises nothing more special than an Exception.
+        if type(error) is not Exception:
+            raise
+        raise ValueError(str(error)) from error

@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ Problem = tuple[Location, str]
 """The keys from the top down to the culprit, and what is wrong with it."""
 
 _KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADDRESS = re.compile(r"https?://[^\s/@]+(/\S*)?|env:[A-Z][A-Z0-9_]*_(URL|MODEL)")
 
 
@@ -95,6 +97,11 @@ def _models(catalog: Catalog) -> Iterator[Problem]:
             yield ("models", name, "id"), "should be a name, or env:NAME_MODEL."
         if model.key is not None and not _KEY_NAME.fullmatch(model.key):
             yield ("models", name, "key"), _NOT_THE_KEY
+        if model.tokenizer is not None and (problem := _tokenizer_problem(Path(model.tokenizer))):
+            yield (
+                ("models", name, "tokenizer"),
+                f"should be the path of a tokenizer.json, and this {problem}.",
+            )
         try:
             json.dumps(model.options, allow_nan=False)
         except (TypeError, ValueError):
@@ -102,6 +109,19 @@ def _models(catalog: Catalog) -> Iterator[Problem]:
     for name, source in catalog.sources.items():
         if source.key is not None and not _KEY_NAME.fullmatch(source.key):
             yield ("sources", name, "key"), _NOT_THE_KEY
+
+
+def _tokenizer_problem(path: Path) -> str | None:
+    """Return why a file is no tokenizer's, as far as that shows without the library that reads it."""
+    try:
+        if not path.is_file():
+            return "is no file"
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    return None if isinstance(found, dict) and "model" in found else "says nothing of a tokenizer"
 
 
 def _can_be_read(url: str) -> bool:
@@ -149,6 +169,11 @@ def _names(catalog: Catalog) -> Iterator[Problem]:
         if name in catalog.policies:
             yield ("policies", name), "should be named unlike the policies that every catalogue has."
     for name, tool in catalog.tools.items():
+        if not _TOOL_NAME.fullmatch(name):
+            yield (
+                ("tools", name),
+                "should have 1 to 64 letters, digits, _ or -: no server takes another name.",
+            )
         if not all(alias.strip() for alias in tool.choices):
             yield ("tools", name, "choices"), "should each have a name."
     policies = (*catalog.policies, *BASELINES)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestra_app import catalogs
+from orchestra_app.backends.tokens import counter
 from orchestra_app.cli.app import BAD_INPUT, app, command, console, errors
 from orchestra_app.core.errors import ConfigError
 
@@ -18,12 +19,23 @@ app.add_typer(catalog, name="catalog")
 @command
 async def check(file: Annotated[str, typer.Argument(help="A TOML file, or a bundled name.")]) -> int:
     """Say what is wrong with a catalogue, by line and key. Exit code 0 where it can be used, 2 where not."""
-    problems = catalogs.check(file)
+    problems = catalogs.check(file) or _tokenizers(file)
     for problem in problems:
         errors.print(problem, markup=False, soft_wrap=True)
     if not problems:
         console.print(f"{file} is a catalogue.", markup=False, soft_wrap=True)
     return BAD_INPUT if problems else 0
+
+
+def _tokenizers(file: str) -> list[str]:
+    """Return what the library that reads tokenizers says against those of a catalogue."""
+    problems = []
+    for name, model in catalogs.load_catalog(file).models.items():
+        try:
+            counter(model)
+        except ConfigError as error:
+            problems.append(f"{file}: `models.{name}.tokenizer`: {error}")
+    return problems
 
 
 @catalog.command("import")

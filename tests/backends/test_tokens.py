@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from orchestra_app.backends.base import TEMPLATE_TOKENS, Request, input_bound
 from orchestra_app.backends.tokens import ExactTokens, counter, prompt_tokens
 from orchestra_app.core.catalog import Model
-from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.errors import BackendError, ConfigError
 from orchestra_app.core.message import Message, ToolCall
 from orchestra_app.core.text import EstimatedTokens
 from tests.backends.conftest import request as a_request
@@ -63,13 +63,30 @@ def test_without_a_tokenizer_text_is_estimated():
     assert isinstance(counter(Model()), EstimatedTokens)
 
 
-@pytest.mark.parametrize("content", [None, "no json", "[]", "{}", "7", b"\xff\xfe"])
-def test_an_unusable_tokenizer_file_is_named(content: str | bytes | None, tmp_path: Path):
+UNUSABLE = [
+    None,
+    "no json",
+    "[]",
+    "{}",
+    "7",
+    b"\xff\xfe",
+    '{"model": {"type": "Nope"}}',
+    '{"model": {"type": "BPE"}}',
+]
+
+
+@pytest.mark.parametrize("content", UNUSABLE)
+def test_an_unusable_tokenizer_file_is_named_and_ends_a_run_as_any_failing_model(
+    content: str | bytes | None, tmp_path: Path
+):
     path = tmp_path / "tokenizer.json"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    model = Model(tokenizer=str(path))
     with pytest.raises(ConfigError, match="tokenizer.json.*catalogue"):
-        counter(Model(tokenizer=str(path)))
+        counter(model)
+    with pytest.raises(BackendError, match="tokenizer.json.*catalogue"):
+        asyncio.run(prompt_tokens(conversation("text", model)))
 
 
 TOOL = {"type": "function", "function": {"name": "search", "description": "Searches."}}

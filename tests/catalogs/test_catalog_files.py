@@ -138,6 +138,14 @@ BAD = [
         "models.gpt-5.backend",
         "simulated = true",
     ),
+    (
+        "no tokenizer",
+        'key = "OPENAI_API_KEY"',
+        'tokenizer = "/nowhere/tokenizer.json"',
+        6,
+        "models.gpt-5.tokenizer",
+        "is no file",
+    ),
     ("no port", 'key = "OPENAI_API_KEY"', 'url = "http://a:80001/v1"', 6, "models.gpt-5.url", "http"),
     ("no host", 'key = "OPENAI_API_KEY"', 'url = "http://.a.com/v1"', 6, "models.gpt-5.url", "http"),
     ("half an address", 'key = "OPENAI_API_KEY"', 'url = "http://[::1/v1"', 6, "models.gpt-5.url", "http"),
@@ -209,6 +217,26 @@ def test_a_simulated_catalogue_names_nothing_that_costs_real_money(tmp_path):
     assert "should be 'local' where the catalogue is simulated" in said
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("[" * 99_999, "is no JSON"),
+        ("[1]", "says nothing"),
+        ("{}", "says nothing"),
+    ],
+)
+def test_a_file_that_is_no_tokenizer_is_refused_with_its_key(tmp_path, content, expected):
+    path, tokenizer = tmp_path / "mine.toml", tmp_path / "tokenizer.json"
+    tokenizer.write_text(content)
+    path.write_text(GOOD.replace("[models.gpt-5]", f'[models.gpt-5]\ntokenizer = "{tokenizer}"', 1))
+    (said,) = check(path)
+    assert said.startswith(f"{path}, line 6: `models.gpt-5.tokenizer`") and expected in said
+    tokenizer.write_text('{"model": {}}')
+    assert check(path) == []
+
+
 def test_only_a_simulated_catalogue_has_simulated_models(tmp_path):
     path = tmp_path / "mix.toml"
     path.write_text('extends = "rehearsal"\nname = "mix"\nsimulated = false\n[models.gpt-5]\nvendor = "x"\n')
@@ -253,6 +281,15 @@ def test_every_mistake_is_listed_in_the_order_of_the_lines_and_a_message_stops_a
 def test_names_that_share_a_slider_are_refused():
     with pytest.raises(ConfigError, match=r"line 36: `sources.answer` should be named unlike every tool"):
         parse_catalog(GOOD.replace("[sources.web]", "[sources.answer]").replace('["web"]', '["answer"]'))
+
+
+@pytest.mark.parametrize("name", ["my answer!", "antwort-ä", "a" * 65, "a.b"])
+def test_a_tool_has_a_name_that_servers_take(name):
+    with pytest.raises(
+        ConfigError, match=r"line 28: `tools\..*` should have 1 to 64 letters, digits, _ or -"
+    ):
+        parse_catalog(GOOD.replace("[tools.answer", f'[tools."{name}"'))
+    assert parse_catalog(GOOD.replace("[tools.answer", f"[tools.{'a' * 64}")).tools["a" * 64]
 
 
 UNREADABLE = {

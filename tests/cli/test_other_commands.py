@@ -73,6 +73,16 @@ def test_every_bundled_catalogue_checks(orchestra, name):
     assert orchestra("catalog", "check", name).code == 0
 
 
+def test_a_tokenizer_that_the_library_cannot_read_is_no_surprise_of_a_run(orchestra, tmp_path):
+    file, tokenizer = tmp_path / "mine.toml", tmp_path / "tokenizer.json"
+    tokenizer.write_text('{"model": {"type": "Nope"}}')
+    file.write_text(f'extends = "live"\nname = "mine"\n[models.gpt-5]\ntokenizer = "{tokenizer}"\n')
+    ended = orchestra("catalog", "check", str(file))
+    assert (
+        ended.code == 2 and "models.gpt-5.tokenizer" in ended.complaint and str(tokenizer) in ended.complaint
+    )
+
+
 def test_an_imported_catalogue_goes_to_a_new_file_and_is_never_written_over_another(orchestra, tmp_path):
     table = {"model": {"description": "The model. Choices: ['x-1'].", "enum": ["x-1"], "type": "string"}}
     source, mapping, out = tmp_path / "tools.json", tmp_path / "ids.json", tmp_path / "mine.toml"
