@@ -9,24 +9,34 @@ LONGEST_NUMBER = 60
 
 _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"'})
-_WRAPPED = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\{([^{}]*)\}")
-_POWER = re.compile(r"(?<=[\d)\]])[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_WRAPPED = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\{([^{}]*)\}", re.IGNORECASE)
+_POWER = re.compile(r"(?<=[\w)\]])[⁺⁻]?[⁰¹²³⁴-⁹]+(?![⁰¹²³⁴-⁹⁺⁻])")
+"""A power behind its base, unless it is the charge of an ion."""
+_PLAIN_POWER = re.compile(r"(?<=\d)(\s*(?:[kcdmnμ]?m|in|ft|yd|mi))([23])$", re.IGNORECASE)
+"""A unit of area or volume whose power is written on the line."""
 _FRACTION = re.compile(r"(?<=\d)(?=[½⅓⅔¼¾⅐-⅞])")
 _CALLED = re.compile(r"(?<=[^\W\d_]{2})[!.;,]+$")
 """Marks after a word; after a number or a letter an exclamation mark is a factorial."""
-_ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)")
+_ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)", re.IGNORECASE)
 _PAIRS = (('"', '"'), ("'", "'"), ("`", "`"), ("$", "$"), ("\\(", "\\)"), ("**", "**"))
 _GROUPS = r"\d{1,3}(?:(?:,\d{3})+|(?:[ '_]\d{3})+)|\d+"
 _QUANTITY = re.compile(
-    rf"([$€£¥]?)\s*([+-]?)\s*({_GROUPS})?(\.\d*)?(?:e([+-]?\d{{1,2}}))?(?:\s*/\s*(\d+))?\s*([^\d\s.,/][^\d]*)?"
+    rf"([$€£¥]?)\s*([+-]?)\s*({_GROUPS})?(\.\d*)?(?:e([+-]?\d{{1,2}}))?(?:\s*/\s*(\d+))?\s*"
+    r"([^\d\s.,/^](?:[^\d]|(?<=\^)\d)*)?",
+    re.IGNORECASE,
 )
+_PREFIXED = re.compile(
+    r"m(?=(?:g|m|l|s|a|k|v|w|n|j|t|f|h|c|b|hz|pa|ev|wh|ah|va|cd|lm|lx|bq|gy|sv|rad|bar|ω)$)", re.IGNORECASE
+)
+"""The prefix milli or mega before the symbol of a unit, with its case put aside."""
 
 
 def matches(answer: str, gold: str) -> bool:
     """Return whether an answer equals the gold answer in all but its writing.
 
     Case, spaces, a leading article, quotes, a final stop and Unicode variants do not count; numbers are
-    compared by their value, with the same unit or none on both sides. Anything less alike is for a judge.
+    compared by their value, with the same unit or none on both sides, mW being another than MW. Anything
+    less alike is for a judge.
     """
     given, wanted = normalised(answer), normalised(gold)
     if not given or not wanted:
@@ -42,7 +52,7 @@ def normalised(text: str) -> str:
     # Kept apart from what stands before them, which NFKC would not do: 10² is not 102, nor 1½ 11/2.
     text = _FRACTION.sub(" ", _POWER.sub(lambda found: f"^{found[0]}", text))
     text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").translate(_QUOTES)
-    text = " ".join(_DASHES.sub("-", text).replace("\\%", "%").replace("\\$", "$").casefold().split())
+    text = " ".join(_DASHES.sub("-", text).replace("\\%", "%").replace("\\$", "$").split())
     before = None
     while text != before:
         before = text
@@ -50,7 +60,22 @@ def normalised(text: str) -> str:
         for opening, closing in _PAIRS:
             if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
                 text = text[len(opening) : -len(closing)].strip()
-    return _ARTICLE.sub("", text)
+    return _folded(_PLAIN_POWER.sub(r"\1^\2", _ARTICLE.sub("", text)))
+
+
+def _folded(text: str) -> str:
+    """Return the text without capitals, but for those that make another unit of a quantity's."""
+    found = _QUANTITY.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    if found is None or not found[7] or not re.search(r"\d", text[: found.start(7)]):
+        return text.casefold()
+    number, unit = text[: found.start(7)].casefold(), found[7]
+    if len(unit) == 1 and unit != "L":
+        return number + unit
+    return number + re.sub(r"[^\W\d_]+", lambda symbol: _symbol(symbol[0]), unit)
+
+
+def _symbol(unit: str) -> str:
+    return unit[0] + unit[1:].casefold() if _PREFIXED.match(unit) else unit.casefold()
 
 
 def _quantity(text: str) -> tuple[Fraction, str] | None:

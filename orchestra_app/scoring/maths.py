@@ -16,6 +16,11 @@ _NAMED = re.compile(
 )
 _ROOT = re.compile(r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)|√\s*(\w+)")
 _POWER = re.compile(r"\^\s*(?:\(([^()]*)\)|(-?\d+(?:\.\d+)?))")
+_CHAINED = re.compile(r"\^\s*(?:\([^()]*\)|\{[^{}]*\}|-?\d+(?:\.\d+)?|[A-Za-z])\s*\^")
+"""Powers of powers, which may be read from the left or from the right."""
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:,\d{3})+(?!\d)")
+_THIN = re.compile(r"(?<=\d)(?:\\[,;:! ]|\{,\})(?=\d{3}(?!\d))")
+"""LaTeX between thousands, which would otherwise be read as a product."""
 _WRAPPERS = (re.compile(r"\\(?:boxed|mathrm|text|mathbf)\s*\{([^{}]*)\}"), re.compile(r"\$+([^$]*)\$+"))
 _SIGNS = str.maketrans(
     {
@@ -81,20 +86,35 @@ async def equal(answer: str, gold: str, sandbox: Sandbox, *, seconds: float = SE
 
 
 def latex(text: str) -> str | None:
-    """Return a short mathematical text as LaTeX; None where it is words, or too long.
+    """Return a short mathematical text as LaTeX; None where it is words, ambiguous, or too long.
 
-    Plain writing such as `sqrt(2)/2`, `x**2` and `2π` is translated.
+    Plain writing such as `sqrt(2)/2`, `x**2` and `2π` is translated. Ambiguous are powers of powers, and
+    lists without brackets, which math-verify would read as sets although their order may count.
     """
     text = text.strip().rstrip(".").strip()
     if len(text) > LONGEST:
         return None
-    text = text.translate(_SIGNS).replace("**", "^")
+    text = _THIN.sub("", text.translate(_SIGNS).replace("**", "^"))
     for wrapper in _WRAPPERS:
         text = wrapper.sub(r"\1", text)
     for _ in range(text.count("sqrt") + text.count("√")):
         text = _ROOT.sub(lambda found: f"\\sqrt{{{found[1] or found[2]}}}", text)
+    if _CHAINED.search(text):
+        return None
     text = _POWER.sub(lambda found: f"^{{{found[1] or found[2]}}}", text)
     text = _NAMED.sub(r"\\\1 ", text).strip()
     rest = _COMMAND.sub(" ", text)
-    unreadable = "$" in text or _WORD.search(rest) or _MIXED.search(rest) or _SCIENTIFIC.search(rest)
+    unreadable = (
+        "$" in text or _WORD.search(rest) or _MIXED.search(rest) or _SCIENTIFIC.search(rest) or _lists(text)
+    )
     return text if not unreadable and _MEANT.search(text) else None
+
+
+def _lists(text: str) -> bool:
+    """Return whether a comma outside all brackets parts a text, other than between thousands."""
+    depth = 0
+    for mark in re.findall(r"\\,|[(\[{)\]},;]", _THOUSANDS.sub("", text)):
+        if depth <= 0 and mark in ",;":
+            return True
+        depth += (mark in "([{") - (mark in ")]}")
+    return False

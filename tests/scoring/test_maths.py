@@ -34,6 +34,23 @@ PAIRS = {
     ("50\\%", "0.5"): True,
     ("A", "B"): None,
     ("2 1/2", "2.5"): None,
+    # a list whose order may count, unless its brackets say what it is
+    ("3, 1, 2", "1, 2, 3"): None,
+    ("1; 2", "2; 1"): None,
+    ("$2, 1$", r"\boxed{1, 2}"): None,
+    ("1,2,300", "1,2,300"): None,
+    ("1,000", "1000"): True,
+    ("1,234,567.5", "1234567.5"): True,
+    ("(1, 2)", "(1, 2)"): True,
+    (r"\left\{1, 2\right\}", r"\{2, 1\}"): True,
+    (r"5\,000", "5000"): True,
+    ("1{,}000", "1000"): True,
+    # a power of a power, which is read from the right or from the left
+    ("2^3^2", "512"): None,
+    ("2**3**2", "64"): None,
+    ("2²^3", "64"): None,
+    ("2^(3^2)", "512"): True,
+    ("x^2y^2", "y^2x^2"): True,
     (r"\frac{1}{", "1"): None,
 }
 WORDS = [
