@@ -18,7 +18,8 @@ def body_of(request: Request, max_tokens: int) -> dict[str, Any]:
     model = request.model
     body = {key: value for key, value in model.options.items() if key not in RESERVED}
     body["model"] = model.id or request.name
-    body["messages"] = [message_of(message) for message in request.messages]
+    ids: dict[str, str] = {}
+    body["messages"] = [message_of(message, ids) for message in request.messages if _says_something(message)]
     body["max_completion_tokens" if model.reasoning else "max_tokens"] = max_tokens
     temperature = model.temperature if request.temperature is None else request.temperature
     if temperature is not None:
@@ -31,23 +32,40 @@ def body_of(request: Request, max_tokens: int) -> dict[str, Any]:
     return body
 
 
-def message_of(message: Message) -> dict[str, Any]:
-    """Return one message in the API's shape."""
+def _says_something(message: Message) -> bool:
+    """Tell whether servers take a message: some refuse a whole conversation for an empty reply in it."""
+    return message.role != "assistant" or bool(message.calls or message.content.strip())
+
+
+def message_of(message: Message, ids: dict[str, str]) -> dict[str, Any]:
+    """Return one message in the API's shape.
+
+    ids: what stands for each id of a call so far in the conversation; new ones are added.
+    """
     shaped: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.calls:
-        shaped["content"] = message.content or None
-        shaped["tool_calls"] = [call_of(call) for call in message.calls]
+        shaped["content"] = message.content if message.content.strip() else None
+        shaped["tool_calls"] = [call_of(call, _numbered(call.id, ids)) for call in message.calls]
     if message.call_id is not None:
-        shaped["tool_call_id"] = message.call_id
+        shaped["tool_call_id"] = _numbered(message.call_id, ids)
     return shaped
 
 
-def call_of(call: ToolCall) -> dict[str, Any]:
-    """Return one earlier call in the API's shape.
+def _numbered(identity: str, ids: dict[str, str]) -> str:
+    """Return an id of nine letters and digits, which Mistral wants; Claude's servers refuse dots."""
+    return ids.setdefault(identity, f"call{len(ids) + 1:05}")
+
+
+def call_of(call: ToolCall, identity: str) -> dict[str, Any]:
+    """Return one earlier call in the API's shape, under the given id.
 
     Servers refuse a whole conversation for one bad name or for arguments that are no JSON object, so what the
     policy wrote wrongly is wrapped.
     """
     name = NOT_IN_NAMES.sub("_", call.name)[:LONGEST_NAME] or "unreadable"
     arguments = call.arguments if isinstance(call.arguments, dict) else {"unreadable": call.arguments}
-    return {"id": call.id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    return {
+        "id": identity,
+        "type": "function",
+        "function": {"name": name, "arguments": json.dumps(arguments)},
+    }

@@ -17,6 +17,8 @@ from orchestra_app.core.errors import BackendError
 BILLABLE = frozenset({408, 409, 499})
 """Client errors that may come after a model has begun to reply."""
 HUNG_UP = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+STATUSES = {"rate_limit_exceeded": 429, "insufficient_quota": 429}
+"""The HTTP statuses of the codes that OpenAI writes as words."""
 LONGEST_QUOTE = 300
 """Characters that are quoted of a server's own message."""
 
@@ -124,8 +126,10 @@ def failed_with(status: int, body: Any, server: Server, headers: Mapping[str, st
 
 
 def status_in(error: Any) -> int:
-    """Return the HTTP status that an error inside a reply names, else 500."""
+    """Return the HTTP status that an error inside a reply names, as a number or a word, else 500."""
     code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str):
+        code = STATUSES.get(code, int(code) if code.isascii() and code.isdigit() and len(code) == 3 else None)
     return code if isinstance(code, int) and 400 <= code <= 599 else 500
 
 

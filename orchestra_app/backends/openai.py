@@ -215,6 +215,9 @@ def _outcome(body: dict[str, Any], request: Request, server: Server) -> Reply | 
     """Return the reply in a body, or what the error in its place means."""
     choices = body.get("choices")
     if isinstance(choices, list) and choices:
+        if isinstance(choices[0], dict) and (error := choices[0].get("error")):
+            # Part of a reply was made, so it may be billed whatever the status.
+            return replace(failed_with(status_in(error), error, server, {}), billed=True)
         taken = {call.id for turn in request.state.turns for call in turn.reply.calls}
         return read_reply(choices[0], taken)
     if body.get("error"):

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from orchestra_app.core.message import Reply, ToolCall
 
@@ -14,6 +14,11 @@ Named = tuple[str, dict[str, Any] | str]
 THINK = re.compile(r"<(/)?think>", re.IGNORECASE)
 BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
 WRITTEN_NAME = re.compile(r'"name"\s*:\s*"([^"\\]+)"')
+WHOLE = frozenset(
+    ("stop", "tool_calls", "tool_call", "function_call", "tool_use", "eos", "eos_token", "end_turn")
+    + ("stop_sequence", "complete", "")
+)
+"""Finish reasons of replies that were not cut, in small letters; a filter or a failure cuts like a limit."""
 DEEPEST = 64
 """Levels of arguments that are taken; serialisers give up on deeper ones."""
 MOST_CALLS = 64
@@ -46,8 +51,12 @@ def read_reply(choice: Any, taken: Collection[str] = ()) -> Reply:
         text=text.strip(),
         reasoning="\n\n".join(part for part in (stated.strip(), thoughts) if part),
         calls=_numbered(found[:MOST_CALLS], taken),
-        finish="length" if choice.get("finish_reason") == "length" else "stop",
+        finish=_finish(choice.get("finish_reason")),
     )
+
+
+def _finish(reason: Any) -> Literal["stop", "length"]:
+    return "length" if isinstance(reason, str) and reason.lower() not in WHOLE else "stop"
 
 
 def split_reasoning(content: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ class Gathered:
         self._calls: list[dict[str, Any]] = []
         self._slots: dict[Any, dict[str, Any]] = {}
         self._finish: Any = None
+        self._error: Any = None
         self.complete = False
         """True once the server has said that the reply is whole."""
         self.usage: Any = None
@@ -30,7 +31,8 @@ class Gathered:
             {**call, "function": {**call["function"], "arguments": "".join(call["function"]["arguments"])}}
             for call in self._calls
         ]
-        return {"choices": [{"message": message, "finish_reason": self._finish}], "usage": self.usage}
+        choice = {"message": message, "finish_reason": self._finish, "error": self._error}
+        return {"choices": [choice], "usage": self.usage}
 
     def add(self, event: Any) -> None:
         """Take the next event in; parts of another shape than the API's are passed over."""
@@ -46,6 +48,7 @@ class Gathered:
             return
         if choice.get("finish_reason"):
             self._finish, self.complete = choice["finish_reason"], True
+        self._error = self._error or choice.get("error")
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return

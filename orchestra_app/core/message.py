@@ -95,7 +95,7 @@ class Reply(Value):
     charges: tuple[Charge, ...] = ()
     """Every attempt, failed ones included."""
     finish: Literal["stop", "length"] = "stop"
-    """`length` where the reply was cut at its token limit."""
+    """`length` where the reply was cut: mostly at its token limit, else by a filter or a failure."""
     tokens: Tokens | None = None
     at: float = 0.0
     """Seconds after the start of the run at which the reply was complete."""

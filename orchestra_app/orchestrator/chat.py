@@ -1,6 +1,8 @@
 """The chat protocol: a growing conversation with native tool calls, for any model as policy."""
 
-from orchestra_app.backends.base import State
+from typing import Any
+
+from orchestra_app.backends.base import State, dumps
 from orchestra_app.core.message import Message, ToolResult
 from orchestra_app.core.text import TokenCounter
 
@@ -11,13 +13,18 @@ SYSTEM = (
     "answer alone and call no tool."
 )
 FINAL = "Give your final answer now, from what is known so far, without calling a tool."
+NOTHING_CAME = "That was neither a call nor an answer; go on."
+WAS_CUT = "That reply was cut off before its end, so it does not count as an answer; go on, and be shorter."
 RESULT_TOKENS = 8_000
 """Tokens that one result may take in the conversation."""
 CUT = "(This earlier result was left out to make room.)"
+CUT_ARGUMENT = "(This earlier argument was left out to make room.)"
 
 
 def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = False) -> tuple[Message, ...]:
     """Return the conversation so far, the oldest results left out where it exceeds `room` tokens.
+
+    Where that is not enough, the oldest long arguments of calls are left out as well.
 
     final: whether the policy is told to answer now. The conversation only ever grows at its end, so that
     a provider can cache its beginning; changes of the budget's sentence follow the result they came after.
@@ -32,7 +39,8 @@ def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = Fal
             text = tokens.tail(render(result), RESULT_TOKENS) if result else "(not run)"
             messages.append(Message(role="tool", content=text, call_id=call.id))
         if not turn.reply.calls:
-            messages.append(Message(role="user", content="That was neither a call nor an answer; go on."))
+            useless = WAS_CUT if turn.reply.finish == "length" else NOTHING_CAME
+            messages.append(Message(role="user", content=useless))
         if instructions[index + 1] != instructions[index]:
             last = messages[-1]
             content = f"{last.content}\n\n[{instructions[index + 1]}]"
@@ -43,15 +51,43 @@ def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = Fal
 
 
 def _fit(messages: list[Message], tokens: TokenCounter, room: int) -> tuple[Message, ...]:
-    excess = sum(tokens.count(message.content) for message in messages) - room
-    for index, message in enumerate(messages):
-        if excess <= 0:
-            break
-        saved = tokens.count(message.content) - tokens.count(CUT) if message.role == "tool" else 0
-        if saved > 0:
-            excess -= saved
-            messages[index] = message.model_copy(update={"content": CUT})
+    sizes = [_size(message, tokens) for message in messages]
+    excess = sum(sizes) - room
+    for shorten in (_without_result, _without_arguments):
+        for index, message in enumerate(messages):
+            if excess <= 0:
+                return tuple(messages)
+            shorter = shorten(message)
+            size = sizes[index] if shorter is message else _size(shorter, tokens)
+            if size < sizes[index]:
+                excess -= sizes[index] - size
+                messages[index], sizes[index] = shorter, size
     return tuple(messages)
+
+
+def _size(message: Message, tokens: TokenCounter) -> int:
+    return tokens.count(message.content) + sum(tokens.count(dumps(call.arguments)) for call in message.calls)
+
+
+def _without_result(message: Message) -> Message:
+    return message.model_copy(update={"content": CUT}) if message.role == "tool" else message
+
+
+def _without_arguments(message: Message) -> Message:
+    """Return a message whose calls keep their names and the keys of their arguments, but no long text."""
+    if not message.calls:
+        return message
+    calls = tuple(call.model_copy(update={"arguments": _shortened(call.arguments)}) for call in message.calls)
+    return message.model_copy(update={"calls": calls})
+
+
+def _shortened(arguments: dict[str, Any] | str) -> dict[str, Any] | str:
+    if isinstance(arguments, str):
+        return arguments if len(arguments) <= len(CUT_ARGUMENT) else CUT_ARGUMENT
+    return {
+        key: value if len(dumps(value)) <= len(CUT_ARGUMENT) else CUT_ARGUMENT
+        for key, value in arguments.items()
+    }
 
 
 def render(result: ToolResult) -> str:

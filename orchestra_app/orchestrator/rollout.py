@@ -178,7 +178,9 @@ class Rollout:
         """Yield what comes of a reply: refused calls, results, and the end where there is an answer."""
         reply = received.reply
         self._forced += received.forced is not None
-        if self.policy.protocol == "chat" and not reply.calls and (text := reply.text.strip()):
+        # A cut text is mostly a thought on its way; where it was forced, nothing better will come.
+        whole = not reply.calls and (reply.finish == "stop" or received.forced)
+        if self.policy.protocol == "chat" and whole and (text := reply.text.strip()):
             yield self._finished("answered", answer=text)
             return
         valid: list[ToolCall] = []

@@ -92,13 +92,14 @@ async def test_a_whole_conversation_goes_out_with_bad_calls_wrapped(
     ask: Ask, backend: OpenAIBackend, fake: FakeOpenAI, purse: RecordingPurse
 ):
     calls = (
-        ToolCall(id="a", name="search", arguments={"model": "é"}),
-        ToolCall(id="b", name="no such tool!", arguments="{oops"),
+        ToolCall(id="1.1", name="search", arguments={"model": "é"}),
+        ToolCall(id="1.2", name="no such tool!", arguments="{oops"),
     )
     messages = (
         Message(role="system", content="s"),
-        Message(role="assistant", content="", calls=calls),
-        Message(role="tool", content="found", call_id="a"),
+        Message(role="assistant", content=" ", calls=calls),
+        Message(role="tool", content="found", call_id="1.1"),
+        Message(role="assistant", content=" "),
     )
     asked = ask(OK, messages=messages)
     await backend.complete(asked, purse)
@@ -109,18 +110,18 @@ async def test_a_whole_conversation_goes_out_with_bad_calls_wrapped(
             "content": None,
             "tool_calls": [
                 {
-                    "id": "a",
+                    "id": "call00001",
                     "type": "function",
                     "function": {"name": "search", "arguments": '{"model": "\\u00e9"}'},
                 },
                 {
-                    "id": "b",
+                    "id": "call00002",
                     "type": "function",
                     "function": {"name": "no_such_tool_", "arguments": '{"unreadable": "{oops"}'},
                 },
             ],
         },
-        {"role": "tool", "content": "found", "tool_call_id": "a"},
+        {"role": "tool", "content": "found", "tool_call_id": "call00001"},
     ]
 
 
@@ -140,6 +141,16 @@ RETRIED = {
     "wrong UTF-8": ({"raw": '{"choices": [{"message": {"content": "\xff"}}]}'}, "estimated"),
     "no choices": ({"raw": '{"choices": []}'}, "estimated"),
     "an error inside 200": ({"raw": '{"error": {"code": 502, "message": "upstream"}}'}, "estimated"),
+    "a limit inside 200, as text": ({"raw": '{"error": {"code": "429", "message": "upstream"}}'}, "zero"),
+    "a limit inside 200, as a word": ({"raw": '{"error": {"code": "rate_limit_exceeded"}}'}, "zero"),
+    "an error in a choice": (
+        {"body": {"choices": [{"message": {"content": "The"}, "error": {"code": 502, "message": "x"}}]}},
+        "estimated",
+    ),
+    "a limit in a choice, after a part of it": (
+        {"body": {"choices": [{"message": {"content": "The"}, "error": {"code": "429"}}]}},
+        "estimated",
+    ),
     "a limit inside 200": ({"raw": '{"error": {"code": 429, "message": "upstream"}}'}, "zero"),
     "cut": ({"cut": True}, "estimated"),
 }
@@ -313,6 +324,14 @@ STREAMS = {
     "cut": ({"message": {"content": "a text of some length"}, "cut": True}, [True, False]),
     "an error event": ({"message": {"content": "a text"}, "error": {"message": "x"}}, [True, False]),
     "a limit event": ({"message": {"content": "a"}, "error": {"message": "x", "code": 429}}, [False, False]),
+    "an error in a choice": (
+        {
+            "chunks": [
+                {"choices": [{"delta": {"content": "a"}, "finish_reason": "error", "error": {"code": 502}}]}
+            ]
+        },
+        [True, False],
+    ),
     "malformed": ({"chunks": ['{"choices": [']}, [True, False]),
     "wrong UTF-8": ({"chunks": ['{"choices": "\xff"}']}, [True, False]),
     "nothing": ({"chunks": []}, [True, False]),

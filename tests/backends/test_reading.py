@@ -204,9 +204,16 @@ def test_a_reply_that_repeats_itself_gives_a_bounded_number_of_calls():
     assert len(read(f"<tool_call>{ONE}" * 10_000).calls) == 64
 
 
-def test_a_reply_cut_at_its_limit_says_so():
-    assert read_reply({"message": {}, "finish_reason": "length"}).finish == "length"
-    assert read_reply({"message": {}, "finish_reason": "tool_calls"}).finish == "stop"
+@pytest.mark.parametrize(
+    ("finish", "reasons"),
+    [
+        ("length", ["length", "content_filter", "error", "model_length", "MAX_TOKENS", "SAFETY", "abort"]),
+        ("stop", ["stop", "STOP", "tool_calls", "function_call", "eos", "eos_token", "end_turn", None, ""]),
+    ],
+)
+def test_whatever_ends_a_reply_but_its_own_end_cuts_it(finish: str, reasons: list[Any]):
+    for reason in reasons:
+        assert read_reply({"message": {}, "finish_reason": reason}).finish == finish, reason
 
 
 def test_halves_of_a_character_that_come_apart_are_joined():

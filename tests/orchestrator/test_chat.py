@@ -1,3 +1,5 @@
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from orchestra_fakes import make_catalog, make_task
@@ -6,7 +8,7 @@ from orchestra_app.backends.base import State
 from orchestra_app.core.message import Document, Execution, Message, Reply, ToolCall, ToolResult
 from orchestra_app.core.text import EstimatedTokens
 from orchestra_app.core.trace import Turn
-from orchestra_app.orchestrator.chat import CUT, FINAL, SYSTEM, converse, render
+from orchestra_app.orchestrator.chat import CUT, CUT_ARGUMENT, FINAL, SYSTEM, WAS_CUT, converse, render
 
 TOKENS = EstimatedTokens()
 CATALOG = make_catalog()
@@ -130,6 +132,33 @@ def test_what_can_be_left_out_is_left_out_until_it_fits(sizes: list[int], room: 
     total = sum(TOKENS.count(message.content) for message in messages)
     assert total <= max(room, sum(TOKENS.count(message.content) for message in rest))
     assert len(messages) == len(rest)
+
+
+def test_the_code_of_old_calls_makes_room_where_the_results_do_not_suffice():
+    code = "print(1)\n" * 400
+    turns = [
+        turn("ok" * 200, number=number).model_copy(
+            update={
+                "reply": Reply(calls=(ToolCall(id=f"{number}.1", name="python", arguments={"code": code}),))
+            }
+        )
+        for number in range(1, 5)
+    ]
+    size = TOKENS.count(json.dumps({"code": code}))
+    whole = said(turns, room=5 * size)
+    assert [m.calls[0].arguments for m in whole if m.calls] == [{"code": code}] * 4
+    assert [m.content for m in said(turns, room=4 * size + 300) if m.role == "tool"][0] == CUT
+    messages = said(turns, room=2 * size + 400)
+    assert [m.content for m in messages if m.role == "tool"] == [CUT] * 4
+    shortened = {"code": CUT_ARGUMENT}
+    kept = [shortened] * 2 + [{"code": code}] * 2
+    assert [m.calls[0].arguments for m in messages if m.calls] == kept
+    assert [m.call_id for m in messages if m.role == "tool"] == [m.calls[0].id for m in messages if m.calls]
+
+
+def test_a_policy_whose_reply_was_cut_is_told_so():
+    cut = Turn(offered=(), instruction="", reply=Reply(text="To answer this", finish="length"))
+    assert shown(said([cut]))[2:] == [("assistant", "To answer this"), ("user", WAS_CUT)]
 
 
 def test_every_part_of_a_result_is_shown():

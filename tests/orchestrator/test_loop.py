@@ -554,6 +554,15 @@ async def test_a_chat_that_says_nothing_is_asked_three_times_and_fails():
     assert [turn.forced for turn in trace.turns] == [None, None, "useless", "turns", "turns"]
 
 
+async def test_a_cut_reply_is_no_answer_of_a_chat_until_nothing_better_comes():
+    cut = Reply(text="To answer this I should first", finish="length")
+    trace = await play(make_world([cut, SEARCH, "42 m"], protocol="chat"))
+    assert (trace.status, trace.answer) == ("answered", "42 m")
+    trace = await play(make_world([cut, cut, cut], protocol="chat"))
+    assert (trace.status, trace.answer) == ("answered", "To answer this I should first")
+    assert [turn.forced for turn in trace.turns] == [None, None, "useless"]
+
+
 async def test_a_chat_whose_results_outgrew_the_money_answers_without_them():
     world = make_world([SEARCH, "42 m"], protocol="chat", max_output=100)
     world.tools["search"].found = 20_000
