@@ -1,8 +1,9 @@
 """The chat protocol: a growing conversation with native tool calls, for any model as policy."""
 
+from json import dumps
 from typing import Any
 
-from orchestra_app.backends.base import State, dumps
+from orchestra_app.backends.base import State
 from orchestra_app.core.message import Message, ToolResult
 from orchestra_app.core.text import TokenCounter
 

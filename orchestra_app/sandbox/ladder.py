@@ -92,14 +92,26 @@ class Ladder:
         """Run the code for at most `seconds` of wall time; raises ToolError where no rung holds."""
         if self._chosen is None:
             async with self._choosing:
-                self._chosen = self._chosen or await self._choose()
+                if self._chosen is None:
+                    await self._become(await self._choose())
+        assert self._chosen
         return await self._chosen.run(code, seconds=seconds)
+
+    async def _become(self, found: Sandbox) -> None:
+        if self._chosen is None:
+            self._chosen = found
+        else:
+            # It was closed during the probe.
+            await found.aclose()
 
     async def aclose(self) -> None:
         """End every process; nothing runs afterwards."""
         chosen, self._chosen = self._chosen, Off("The sandbox is closed.")
         if chosen:
             await chosen.aclose()
+        # A probe under way ends what it has opened.
+        async with self._choosing:
+            pass
 
     async def _choose(self) -> Sandbox:
         obstacle = landlock_obstacle()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -20,6 +21,10 @@ _SENTENCES = {
 }
 
 
+# What this process may lack for a further run; the zygote and the runs under way are not touched by it.
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC, errno.ETOOMANYREFS)
+
+
 class _Report(NamedTuple):
     ending: int
     status: int
@@ -35,7 +40,10 @@ class Landlocked:
     """Runs code in confined children of one zygote, which it restarts when that is gone."""
 
     rung = "landlock"
-    reason = "Python runs in a process confined by Landlock and seccomp, without network, files or secrets."
+    reason = (
+        "Python runs in a process confined by Landlock and seccomp, without network, secrets or the contents "
+        "of your files."
+    )
 
     def __init__(self, process: Process | None = None, *, newest_abi: int = 0):
         self._process = process
@@ -54,11 +62,13 @@ class Landlocked:
             process = self._alive()
             try:
                 return await _Asking(code, seconds).finish(process)
-            except (_Gone, OSError):
+            except (_Gone, OSError) as error:
                 if self._closed:
                     break
-                complaint = process.complaint()
+                if isinstance(error, OSError) and error.errno in _SCARCE:
+                    raise ToolError(_too_many(error)) from error
                 self._forget(process)
+                complaint = process.complaint
         raise ToolError(f"The sandbox does not start: {complaint}." if not self._closed else CLOSED)
 
     async def aclose(self) -> None:
@@ -96,10 +106,12 @@ class _Asking:
         with contextlib.ExitStack() as closing:
             report, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             closing.callback(report.close)
+            closing.callback(theirs.close)
             report.setblocking(False)
-            streams = [Stream(lambda: _hang_up(report)) for _ in range(2)]
-            for stream in streams:
-                closing.callback(stream.close)
+            streams: list[Stream] = []
+            for _ in range(2):
+                streams.append(Stream(lambda: _hang_up(report)))
+                closing.callback(streams[-1].close)
             await self._send(process, [stream.writing for stream in streams], theirs)
             for stream in streams:
                 stream.given()
@@ -127,7 +139,7 @@ class _Asking:
             raise ToolError(f"Code cannot be confined on this machine: {stderr.text}.")
         sentence = _SENTENCES.get(report.ending, "")
         if report.ending == limits.ENDED and report.signal:
-            flooded = "more than 4 MB were printed" if stdout.truncated or stderr.truncated else ""
+            flooded = "more than 4 MB were printed" if stdout.flooded or stderr.flooded else ""
             sentence = f"Killed: {flooded or signal.Signals(report.signal).name}."
         return Execution(
             code=self._code,
@@ -138,6 +150,13 @@ class _Asking:
             timed_out=report.ending == limits.TIMED_OUT,
             truncated=stdout.truncated or stderr.truncated,
         )
+
+
+def _too_many(error: OSError) -> str:
+    return (
+        f"No further code can run at this moment ({error.strerror}): run less at once, or raise the limits "
+        "of this process (ulimit -n)."
+    )
 
 
 def _hang_up(report: socket.socket) -> None:

@@ -45,6 +45,9 @@ def no_room(error: OSError) -> ToolError:
 class Process:
     """One zygote process and the socket to it."""
 
+    complaint = "it ended without a word"
+    """The last line that it wrote to its stderr, known once it is closed."""
+
     def __init__(self, *, newest_abi: int = 0):
         """Start it; raises ToolError where it cannot be started."""
         packages = _package_folders()
@@ -55,30 +58,34 @@ class Process:
         try:
             self._start(newest_abi, packages)
         except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            # Where no descriptor is left, only this removes a folder; it is still empty.
+            with contextlib.suppress(OSError):
+                Path(self._folder).rmdir()
             raise ToolError(f"The sandbox does not start: {error.strerror}.") from error
 
     def _start(self, newest_abi: int, packages: list[str]) -> None:
-        self._errors = os.memfd_create("errors")
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control.setblocking(False)
-        arguments = (theirs.fileno(), os.getpid(), newest_abi, self._folder, *packages)
-        with theirs:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *("-I", "-S", "-B", "-c", _BOOT),
-                    str(Path(__file__).parent),
-                    *map(str, arguments),
-                ],
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                cwd="/",
-            )
+        with contextlib.ExitStack() as undoing:
+            self._errors = os.memfd_create("errors")
+            undoing.callback(os.close, self._errors)
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undoing.callback(self._control.close)
+            self._control.setblocking(False)
+            with theirs:
+                self._process = self._popen(theirs.fileno(), newest_abi, packages)
+            undoing.pop_all()
+
+    def _popen(self, control: int, newest_abi: int, packages: list[str]) -> subprocess.Popen[bytes]:
+        arguments = (control, os.getpid(), newest_abi, self._folder, *packages)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", "-c", _BOOT, str(Path(__file__).parent), *map(str, arguments)],
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            pass_fds=(control,),
+            start_new_session=True,
+            cwd="/",
+        )
 
     @property
     def pid(self) -> int:
@@ -98,12 +105,6 @@ class Process:
             except BlockingIOError:
                 await asyncio.sleep(0.01)
 
-    def complaint(self) -> str:
-        """Return the last line that the process wrote to its stderr."""
-        size = os.fstat(self._errors).st_size
-        lines = os.pread(self._errors, 2000, max(0, size - 2000)).decode("utf-8", "replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
-
     def close(self) -> None:
         """End the process and everything it runs, and wait for that (milliseconds)."""
         self._control.close()
@@ -111,5 +112,9 @@ class Process:
             self._process.wait(timeout=2)
         self._process.kill()
         self._process.wait()
+        size = os.fstat(self._errors).st_size
+        lines = os.pread(self._errors, 2000, max(0, size - 2000)).decode("utf-8", "replace").split("\n")
+        written = (line.strip() for line in reversed(lines) if line.strip())
+        self.complaint = next(written, self.complaint)
         os.close(self._errors)
         shutil.rmtree(self._folder, ignore_errors=True)

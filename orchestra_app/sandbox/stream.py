@@ -27,6 +27,11 @@ class Stream:
         return self._seen > len(self._kept)
 
     @property
+    def flooded(self) -> bool:
+        """True where more came than a run may print."""
+        return self._seen > limits.FLOOD
+
+    @property
     def text(self) -> str:
         """What was kept, without a character cut in two."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -44,7 +49,7 @@ class Stream:
             return
         self._kept += chunk[: limits.OUTPUT - len(self._kept)]
         self._seen += len(chunk)
-        if self._seen > limits.FLOOD:
+        if self.flooded:
             self._on_flood()
 
     def given(self) -> None:

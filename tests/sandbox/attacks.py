@@ -100,6 +100,9 @@ SIGNALS = {
     "another process's limits": "import resource; resource.prlimit(VICTIM, resource.RLIMIT_CORE, (0, 0))",
     "another process's priority": "os.setpriority(os.PRIO_PROCESS, VICTIM, 19)",
     "another process's processors": "os.sched_setaffinity(VICTIM, os.sched_getaffinity(0))",
+    "another process's group": "os.getpgid(VICTIM)",
+    "another process's session": "os.getsid(VICTIM)",
+    "processors of another process": "os.sched_getaffinity(VICTIM)",
     "survive the zygote": "call(157, 1, 0, 0, 0, 0)",
 }
 

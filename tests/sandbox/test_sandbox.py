@@ -1,7 +1,9 @@
 """What a program in the sandbox can rely on, and what whoever runs it can."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -183,6 +185,99 @@ async def test_runs_survive_the_death_of_the_zygote():
     await sandbox.aclose()
 
 
+async def test_all_runs_survive_a_zygote_whose_descriptors_are_used_again():
+    # The first run that loses the zygote closes its files, and the pipes of the next get their numbers.
+    spare = [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]
+    sandbox = Landlocked()
+    await sandbox.run("pass")
+    zygote = sandbox.pid
+    assert zygote
+    runs = [asyncio.create_task(sandbox.run(f"import time; time.sleep(0.3); print({n})")) for n in range(6)]
+    await _until(lambda: len(_processes(zygote)) == 6)
+    for descriptor in spare:
+        os.close(descriptor)
+    os.kill(zygote, signal.SIGKILL)
+
+    assert [run.stdout for run in await asyncio.gather(*runs)] == [f"{n}\n" for n in range(6)]
+    await sandbox.aclose()
+
+
+@contextlib.contextmanager
+def _descriptors(left: int) -> Iterator[None]:
+    """Leave this process only so many descriptors."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    places = [os.open(os.devnull, os.O_RDONLY) for _ in range(left)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(places, default=0) + 1, limit[1]))
+    taken = []
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    for place in places:
+        os.close(place)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        for place in taken:
+            os.close(place)
+
+
+def _opened() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("orchestra-sandbox-*"))
+
+
+@pytest.mark.parametrize("left", range(1, 9))
+async def test_without_descriptors_a_run_fails_alone_and_loses_none(left: int, sandbox: Landlocked):
+    await sandbox.run("pass")
+    zygote, opened = sandbox.pid, _opened()
+    going_on = asyncio.create_task(sandbox.run("import time; time.sleep(0.3); print('whole')"))
+    await _until(lambda: _processes(zygote))
+    with _descriptors(left), contextlib.suppress(ToolError):
+        await sandbox.run("pass")
+
+    assert (await going_on).stdout == "whole\n"
+    assert sandbox.pid == zygote
+    assert _opened() == opened
+
+
+@pytest.mark.parametrize("left", range(1, 7))
+async def test_without_descriptors_the_sandbox_does_not_start_and_leaves_nothing(left: int):
+    opened, folders, starting = _opened(), _folders(), Landlocked()
+    with _descriptors(left), pytest.raises(ToolError):
+        await starting.run("pass")
+    await starting.aclose()
+
+    assert _opened() == opened
+    assert _folders() <= folders
+
+
+async def test_a_crash_after_much_output_is_called_a_crash(sandbox: Landlocked):
+    code = f"print('x' * {limits.OUTPUT * 2}, flush=True)\nimport ctypes\nctypes.string_at(0)"
+    execution = await sandbox.run(code)
+    assert execution.truncated
+    assert execution.stderr == "Killed: SIGSEGV."
+
+    flood = await sandbox.run(f"while True: print('x' * {limits.OUTPUT})")
+    assert flood.stderr == "Killed: more than 4 MB were printed."
+
+
+async def test_what_a_probe_opened_ends_when_the_sandbox_is_closed_meanwhile():
+    sandbox, before = open_sandbox(None), _processes(os.getpid())
+    running = asyncio.create_task(sandbox.run("print(1)"))
+    await _until(lambda: set(_processes(os.getpid())) - set(before))
+    await sandbox.aclose()
+
+    assert _processes(os.getpid()) == before
+    with pytest.raises(ToolError, match="closed"):
+        await running
+    with pytest.raises(ToolError, match="closed"):
+        await sandbox.run("print(1)")
+
+
 async def test_closing_ends_runs_and_removes_everything():
     sandbox = Landlocked()
     running = asyncio.create_task(
@@ -214,6 +309,24 @@ def test_nothing_outlives_a_killed_parent():
         parent.kill()
 
     asyncio.run(_until(lambda: not [pid for pid in left if _alive(pid)]))
+
+
+def test_a_parent_killed_while_the_zygote_starts_leaves_no_folder(tmp_path: Path):
+    program = (
+        "import time\nfrom orchestra_app.sandbox.process import Process\n"
+        "print(Process().pid, flush=True)\ntime.sleep(60)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=_PROJECT, env=environment
+    ) as parent:
+        assert parent.stdout
+        zygote = int(parent.stdout.readline())
+        assert list(tmp_path.iterdir())
+        parent.kill()
+
+    asyncio.run(_until(lambda: not _alive(zygote)))
+    assert not list(tmp_path.iterdir())
 
 
 async def test_the_sandbox_opens_probes_and_remembers(tmp_path: Path):

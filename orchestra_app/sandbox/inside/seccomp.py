@@ -5,7 +5,7 @@ import errno
 import struct
 
 from . import kernel
-from .syscalls import ABSENT, ARCHITECTURES, CONDITIONAL, NUMBERS, X32_BIT
+from .syscalls import ABSENT, ARCHITECTURES, CONDITIONAL, NUMBERS, OF_ITSELF, X32_BIT
 
 # linux/bpf_common.h: load a word of seccomp's input, compare, mask, return
 LOAD, EQUAL, AT_LEAST, ANY_BIT, MASK, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
@@ -60,7 +60,13 @@ def _conditions() -> dict[str, list[Instruction]]:
         (RETURN, 0, 0, ALLOW),
         (RETURN, 0, 0, REFUSE),
     ]
-    return {"openat": openat, "prlimit64": prlimit, "fcntl": _one_of(1, _FCNTL), "ioctl": _one_of(1, _IOCTL)}
+    conditions = {
+        "openat": openat,
+        "prlimit64": prlimit,
+        "fcntl": _one_of(1, _FCNTL),
+        "ioctl": _one_of(1, _IOCTL),
+    }
+    return conditions | dict.fromkeys(OF_ITSELF, _one_of(0, (0,)))
 
 
 def program(machine: str) -> list[Instruction]:

@@ -41,8 +41,10 @@ X32_BIT = 0x40000000
 # Answered with "no such call", so that libc falls back on the older call, which the filter can read.
 ABSENT = ("clone3", "openat2")
 
+# Allowed only with 0, the process that asks: about others they tell which numbers are in use.
+OF_ITSELF = ("getpgid", "getsid", "sched_getaffinity")
 # Allowed only with some arguments; everything else in the table is allowed whatever its arguments.
-CONDITIONAL = ("openat", "fcntl", "ioctl", "prlimit64")
+CONDITIONAL = ("openat", "fcntl", "ioctl", "prlimit64", *OF_ITSELF)
 
 # The same on all architectures.
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446

@@ -101,7 +101,10 @@ class Zygote:
         self.looked = 0.0
         self.selector.register(control, selectors.EVENT_READ, self.accept)
         # The socket may have leaked into another child of the parent; its process cannot.
-        self.selector.register(os.pidfd_open(parent), selectors.EVENT_READ, self.leave)
+        try:
+            self.selector.register(os.pidfd_open(parent), selectors.EVENT_READ, self.leave)
+        except ProcessLookupError:
+            self.leave()
 
     def serve(self) -> NoReturn:
         """Handle events for good."""
