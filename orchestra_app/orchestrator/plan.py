@@ -213,7 +213,7 @@ def _taken(affordable: list[Ending], state: State) -> Ending:
         affordable,
         key=lambda e: (
             asked[e.alias],
-            -e.tool.preference(e.alias, preference),
+            -(e.tool.preference(e.alias, preference) or 0.0),
             e.floor.cost or 0.0,
             e.floor.seconds,
         ),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestra_app.backends.base import State
+from orchestra_app.backends.reading import clean
 from orchestra_app.core.errors import BackendError, BudgetError, ContextError, ToolError
 from orchestra_app.core.events import (
     Event,
@@ -224,7 +225,7 @@ class Rollout:
         try:
             return await tool.call(call, state, purse)
         except (ToolError, BudgetError, BackendError) as error:
-            return ToolResult(call_id=call.id, error=str(error))
+            return ToolResult(call_id=call.id, error=clean(str(error)))
 
     def cut_short(self) -> list[Event]:
         """Return the events that book what was in flight when the run was stopped, and the last event."""

@@ -6,7 +6,7 @@ from orchestra_app.core.catalog import Catalog, Choice
 from orchestra_app.core.task import Preference
 from orchestra_app.core.text import EstimatedTokens
 from orchestra_app.core.usage import Usage
-from orchestra_app.tools.base import Toolbox, permitted
+from orchestra_app.tools.base import Toolbox
 
 CONTEXT_TOKENS = 600
 """Tokens that an ordinary prompt has beside the question: what was asked for and what was found."""
@@ -29,24 +29,15 @@ def routes(
 
     None where no answer is permitted or a price is unknown.
     """
-    steps: list[list[Route]] = []
+    steps: dict[str, list[Route]] = {}
     endings: list[Route] = []
-    for tool in toolbox.tools.values():
-        if not permitted(tool.name, preference.of(tool.name), (), preference):
-            continue
-        allowed = [
-            route
-            for alias in tool.aliases
-            if permitted(tool.name, tool.preference(alias, preference), tool.names(alias), preference)
-            and (route := _route(alias, catalog, question))
-        ]
-        if tool.ends:
-            endings += allowed
-        elif allowed:
-            steps.append(allowed)
+    for each in toolbox.wanted(preference):
+        if route := _route(each.alias or "", catalog, question):
+            choices = endings if each.tool.ends else steps.setdefault(each.tool.name, [])
+            choices.append(route)
     if not endings:
         return None
-    dearest = [max(choices, key=lambda route: route.cost) for choices in [*steps, endings]]
+    dearest = [max(choices, key=lambda route: route.cost) for choices in [*steps.values(), endings]]
     return min(endings, key=lambda route: (route.cost, route.seconds)), Route(
         aliases=tuple(alias for route in dearest for alias in route.aliases),
         cost=sum(route.cost for route in dearest),

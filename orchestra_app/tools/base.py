@@ -32,6 +32,11 @@ class Tool(Protocol):
         ...
 
     @property
+    def works(self) -> bool:
+        """False where it has turned out that it cannot be called here."""
+        ...
+
+    @property
     def aliases(self) -> tuple[str, ...]:
         """The values of its `model` argument; empty for a tool that takes none."""
         ...
@@ -40,8 +45,11 @@ class Tool(Protocol):
         """Return the names by which one alias can be excluded, the tool's own name apart."""
         ...
 
-    def preference(self, alias: str | None, preference: Preference) -> float:
-        """Return the preference of one alias in [0, 1]: the lower of its model's and its source's slider."""
+    def preference(self, alias: str | None, preference: Preference) -> float | None:
+        """Return the preference of one alias in [0, 1]: the lower of its model's and its source's slider.
+
+        None where everything is forbidden that it could be done with.
+        """
         ...
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
@@ -85,7 +93,7 @@ class Toolbox:
         self._wanted: dict[int, tuple[Preference, tuple[Wanted, ...]]] = {}
 
     def wanted(self, preference: Preference) -> tuple[Wanted, ...]:
-        """Return every tool and alias that neither a slider at 0 nor an exclusion forbids."""
+        """Return every tool that works and alias that neither a slider at 0 nor an exclusion forbids."""
         kept = self._wanted.get(id(preference))
         # An id may be used again after its object is gone, so the object is kept and compared.
         if kept is None or kept[0] is not preference:
@@ -93,7 +101,8 @@ class Toolbox:
                 self._wanted.clear()
             kept = (preference, tuple(self._permitted(preference)))
             self._wanted[id(preference)] = kept
-        return kept[1]
+        # Whether a tool works may change during a run.
+        return tuple(each for each in kept[1] if each.tool.works)
 
     def _permitted(self, preference: Preference) -> Iterator[Wanted]:
         for tool in self.tools.values():
@@ -101,7 +110,7 @@ class Toolbox:
                 continue
             for alias in tool.aliases or (None,):
                 slider = tool.preference(alias, preference)
-                if permitted(tool.name, slider, tool.names(alias), preference):
+                if slider is not None and permitted(tool.name, slider, tool.names(alias), preference):
                     yield Wanted(tool, alias, slider)
 
     def offer(self, preference: Preference, allowed: Allowed) -> tuple[Offer, ...]:

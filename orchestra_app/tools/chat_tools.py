@@ -42,6 +42,7 @@ class ChatSearch:
 
     name = "search"
     ends = False
+    works = True
     aliases: tuple[str, ...] = ()
 
     def __init__(self, experts: Experts, finders: Mapping[str, Finder]):
@@ -52,7 +53,7 @@ class ChatSearch:
     def names(self, alias: str | None) -> tuple[str, ...]:
         return ()
 
-    def preference(self, alias: str | None, preference: Preference) -> float:
+    def preference(self, alias: str | None, preference: Preference) -> float | None:
         return self._places.slider(preference)
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
@@ -80,11 +81,15 @@ class ChatPython:
         self._floor = Floor(spec.price.unit * shortest_run(spec), 0.0)
         self._schema = function_schema(self.name, PYTHON, {"code": {"type": "string"}})
 
+    @property
+    def works(self) -> bool:
+        return works(self._sandbox)
+
     def names(self, alias: str | None) -> tuple[str, ...]:
         return ()
 
     def preference(self, alias: str | None, preference: Preference) -> float:
-        return preference.of(self.name) if works(self._sandbox) else 0.0
+        return preference.of(self.name)
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         return self._schema
@@ -102,6 +107,7 @@ class AskExpert:
 
     name = "ask_expert"
     ends = False
+    works = True
 
     def __init__(self, experts: Experts):
         self._experts = experts
@@ -123,9 +129,11 @@ class AskExpert:
         vendor = ways[0][1].model.vendor if ways else ""
         return (*([alias] if alias else []), *([f"vendor:{vendor}"] if vendor else []))
 
-    def preference(self, alias: str | None, preference: Preference) -> float:
+    def preference(self, alias: str | None, preference: Preference) -> float | None:
         slider = preference.of(alias or "")
-        best = max((preference.of(tool) for tool, _ in self._open(alias, preference)), default=0.0)
+        best = max((preference.of(tool) for tool, _ in self._open(alias, preference)), default=None)
+        if best is None:
+            return None
         # A disliked tool of the catalogue holds its models down, but a neutral one must not.
         return slider if best >= NEUTRAL else min(slider, best)
 
@@ -161,7 +169,9 @@ class AskExpert:
         ]
 
     def _expert(self, model: str | None, state: State) -> Expert:
-        ways = self._open(model, state.task.preference) or self._ways.get(model or "")
-        if not ways:
+        if model not in self._ways:
             raise ToolError(f"There is no model {model!r}; choose one of {', '.join(self.aliases)}.")
+        ways = self._open(model, state.task.preference)
+        if not ways:
+            raise ToolError(f"Every way to ask {model} is excluded; choose another model.")
         return ways[0][1]

@@ -19,6 +19,7 @@ class AnswerTool:
     """Asks a model for the final answer, which ends the run."""
 
     ends = True
+    works = True
 
     def __init__(self, name: str, experts: Experts):
         self._roster = Roster(name, experts)
@@ -69,11 +70,15 @@ class ReasonTool:
         self._fee = self._spec.price.unit * shortest_run(self._spec)
         self.name, self.aliases = name, self._roster.aliases
 
+    @property
+    def works(self) -> bool:
+        return works(self._sandbox)
+
     def names(self, alias: str | None) -> tuple[str, ...]:
         return self._roster.names(alias)
 
     def preference(self, alias: str | None, preference: Preference) -> float:
-        return preference.of(self._roster.model(alias)) if works(self._sandbox) else 0.0
+        return preference.of(self._roster.model(alias))
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         return self._roster.schema(aliases)

@@ -19,6 +19,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from pydantic_core import PydanticSerializationError, to_json
 
 from orchestra_app.backends.base import State
+from orchestra_app.backends.reading import clean
 from orchestra_app.core.errors import ConfigError, ToolError
 from orchestra_app.core.message import ToolCall, ToolResult
 from orchestra_app.core.purse import Purse, Reservation, Use
@@ -47,6 +48,7 @@ class FunctionTool:
     """What `tool` returns."""
 
     ends = False
+    works = True
     aliases: tuple[str, ...] = ()
 
     def __init__(self, function: Callable[..., Any], price: Price, seconds: float):
@@ -86,7 +88,7 @@ class FunctionTool:
             usage = Usage(units=1, seconds=taken)
         finally:
             purse.settle(reservation, usage, simulated=simulated)
-        return ToolResult(call_id=call.id, output=_text(result)[:LONGEST_OUTPUT])
+        return ToolResult(call_id=call.id, output=clean(_text(result)[:LONGEST_OUTPUT]))
 
     def _read(self, arguments: dict[str, Any] | str) -> dict[str, Any]:
         if isinstance(arguments, str):
@@ -103,13 +105,21 @@ class FunctionTool:
         if inspect.iscoroutinefunction(self._function):
             work = self._function(**values)
         else:
-            work = asyncio.to_thread(self._function, **values)
+            work = asyncio.to_thread(_called, self._function, values)
         try:
             return await asyncio.wait_for(work, reservation.seconds)
         except TimeoutError:
             raise ToolError(f"{self.name} did not end in the time that was left.") from None
         except (ArithmeticError, LookupError, OSError, RuntimeError, ValueError) as error:
             raise ToolError(f"{self.name} failed: {type(error).__name__}: {error}") from error
+
+
+def _called(function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    try:
+        return function(**values)
+    except StopIteration as error:
+        # A future refuses this one, so that whoever waits for the thread would wait for good.
+        raise RuntimeError("it raised StopIteration") from error
 
 
 def _arguments(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], dict[str, str]]:

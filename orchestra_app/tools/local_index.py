@@ -66,6 +66,7 @@ class LocalIndex:
         self._bm25: BM25 | None = None
         self._opened = False
         self._lock = threading.Lock()
+        self._opening: asyncio.Task[None] | None = None
 
     async def search(self, query: str, top: int, *, seconds: float | None = None) -> list[Document]:
         """Return at most `top` passages that share a word with `query`, the best first.
@@ -74,12 +75,21 @@ class LocalIndex:
         """
         if not self._opened:
             try:
-                await asyncio.wait_for(asyncio.to_thread(self.open), seconds)
+                await asyncio.wait_for(asyncio.shield(self._open_in_thread()), seconds)
             except TimeoutError:
                 raise ToolError(
                     f"The index of {self.source} is still being built; search again in a moment."
                 ) from None
         return self.find(query, top)
+
+    def _open_in_thread(self) -> asyncio.Task[None]:
+        """Return the opening under way, or a new one: all searches wait for one thread, not in one each."""
+        opening = self._opening
+        if opening is None or opening.done() or opening.get_loop() is not asyncio.get_running_loop():
+            opening = self._opening = asyncio.create_task(asyncio.to_thread(self.open))
+            # Where every search has given up, nobody else asks how it ended.
+            opening.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return opening
 
     def find(self, query: str, top: int) -> list[Document]:
         """Return what `search` returns, of an index that is open."""

@@ -47,11 +47,12 @@ def expert_messages(
     return (Message(role="user", content=f"{asked}\n\n{task}"),)
 
 
-_QUERY = re.compile(r"<query>(.*?)(?:</query>|\Z)", re.DOTALL | re.IGNORECASE)
+# A tag that is only spoken of is not closed before the one that counts is opened.
+_QUERY = re.compile(r"<query>((?:(?!<query>).)*?)(?:</query>|\Z)", re.DOTALL | re.IGNORECASE)
 _CODE = re.compile(
     r"```(?:python3?|py)[ \t]*\r?\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.IGNORECASE | re.MULTILINE
 )
-_ANSWER = re.compile(r"<answer>(.*?)(</answer>|\Z)", re.DOTALL | re.IGNORECASE)
+_ANSWER = re.compile(r"<answer>((?:(?!<answer>).)*?)(</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BRACES = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
 
 

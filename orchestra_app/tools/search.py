@@ -51,9 +51,9 @@ class Places:
         )
         self._last: tuple[Preference | None, list[Place]] = (None, [])
 
-    def slider(self, preference: Preference) -> float:
-        """Return the slider of the best liked source that is not excluded; 0 where there is none."""
-        return max((preference.of(place.name) for place in self._allowed(preference)), default=0.0)
+    def slider(self, preference: Preference) -> float | None:
+        """Return the slider of the best liked source that is not excluded; None where there is none."""
+        return max((preference.of(place.name) for place in self._allowed(preference)), default=None)
 
     def ordered(self, preference: Preference) -> list[Place]:
         """Return the sources that may be searched, the best liked first, else as in the catalogue."""
@@ -142,6 +142,7 @@ class SearchTool:
     """Asks a model for a query and searches with it; it needs a configured source."""
 
     ends = False
+    works = True
 
     def __init__(self, name: str, experts: Experts, finders: Mapping[str, Finder]):
         self._roster = Roster(name, experts)
@@ -152,8 +153,9 @@ class SearchTool:
     def names(self, alias: str | None) -> tuple[str, ...]:
         return self._roster.names(alias)
 
-    def preference(self, alias: str | None, preference: Preference) -> float:
-        return min(preference.of(self._roster.model(alias)), self._places.slider(preference))
+    def preference(self, alias: str | None, preference: Preference) -> float | None:
+        place = self._places.slider(preference)
+        return None if place is None else min(preference.of(self._roster.model(alias)), place)
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:
         return self._roster.schema(aliases)

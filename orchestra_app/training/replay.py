@@ -62,13 +62,17 @@ class Replayed:
         return self.tool.ends
 
     @property
+    def works(self) -> bool:
+        return self.tool.works
+
+    @property
     def aliases(self) -> tuple[str, ...]:
         return self.tool.aliases
 
     def names(self, alias: str | None) -> tuple[str, ...]:
         return self.tool.names(alias)
 
-    def preference(self, alias: str | None, preference: Preference) -> float:
+    def preference(self, alias: str | None, preference: Preference) -> float | None:
         return self.tool.preference(alias, preference)
 
     def schema(self, aliases: tuple[str, ...]) -> dict[str, Any]:

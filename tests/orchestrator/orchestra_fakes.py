@@ -112,6 +112,8 @@ class FakeTool:
     least_output: int = 100
     most_output: int = 1000
 
+    works = True
+
     @property
     def ends(self) -> bool:
         return self.name == "answer"

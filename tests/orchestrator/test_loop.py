@@ -135,6 +135,13 @@ async def test_a_failing_tool_is_told_to_the_policy_and_costs_a_turn():
     assert all(result.charges for turn in trace.turns for result in turn.results), "charges are kept"
 
 
+async def test_an_error_that_is_no_text_is_told_as_one():
+    world = make_world([SEARCH, LAST])
+    world.tools["search"].behave = lambda call, state: ToolError("There is no caf\udce9.txt.")
+    trace = await play(world)
+    assert trace.status == "answered" and errors(trace)[0] == "There is no caf\ufffd.txt."
+
+
 async def test_forced_answers_that_fail_are_tried_on_another_model_and_end_the_run_at_last():
     world = make_world(["", ""])
     world.tools["answer"].behave = lambda call, state: ToolError("No answer came.")

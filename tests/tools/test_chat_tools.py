@@ -16,7 +16,7 @@ from orchestra_app.core.catalog import Source
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document, ToolCall
 from orchestra_app.core.task import Preference
-from orchestra_app.tools.box import Means, chat_toolbox, obstacle, open_finders
+from orchestra_app.tools.box import Means, chat_toolbox, obstacle, open_finders, packed_toolbox
 from orchestra_app.tools.function import tool
 from orchestra_app.tools.local_index import LocalIndex
 from orchestra_app.tools.tavily import TavilySearch
@@ -76,8 +76,9 @@ def test_experts_are_offered_by_the_names_of_the_models_that_are_allowed():
         (Preference(weights={"answer": 0.2}, excluded=("enhance_reasoning",)), 0.2),
         (Preference(weights={"big": 0.9, "answer": 0.7}), 0.9),
         (Preference(weights={"big": 0.1}), 0.1),
-        (Preference(excluded=("answer-1", "reasoner-1")), 0.0),
-        (Preference(weights={"answer": 0, "enhance_reasoning": 0}), 0.0),
+        (Preference(excluded=("answer-1", "reasoner-1"), soft=True), None),
+        (Preference(weights={"answer": 0, "enhance_reasoning": 0}), None),
+        (Preference(weights={"answer": 0, "enhance_reasoning": 0}, soft=True), 0.0),
     ],
 )
 def test_sliders_and_exclusions_of_the_catalogues_tools_hold_for_its_models(preference, slider):
@@ -103,6 +104,39 @@ async def test_an_alias_that_is_excluded_is_not_the_way_to_its_model():
     state = make_state(preference=Preference(excluded=("answer-1",)))
     await box.tools["ask_expert"].call(call_of("ask_expert", model="big", question="x"), state, FakePurse())
     assert backend.requests[0].alias == "reasoner-1"
+
+
+@pytest.mark.parametrize("excluded", [("answer-1", "reasoner-1"), ("answer", "enhance_reasoning")])
+async def test_a_model_whose_every_way_is_excluded_is_not_asked_also_where_sliders_are_soft(excluded):
+    box, backend = chat()
+    preference = Preference(excluded=excluded, soft=True)
+    offered = {each.alias for each in box.wanted(preference) if each.tool.name == "ask_expert"}
+    assert "big" not in offered and ("maths" in offered) == ("answer" not in excluded)
+    call = call_of("ask_expert", model="big", question="x")
+    with pytest.raises(ToolError, match="is excluded"):
+        await box.tools["ask_expert"].call(call, make_state(preference=preference), FakePurse())
+    assert not backend.requests
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_what_has_turned_out_not_to_work_is_not_offered_again_in_the_same_run(soft: bool):
+    sandbox, preference = FakeSandbox(), Preference(soft=soft)
+    experts = experts_of(FakeBackend())
+    for box in (
+        chat_toolbox(experts, Means(sandbox=sandbox)),
+        packed_toolbox(experts, Means(sandbox=sandbox)),
+    ):
+        sandbox.rung = "landlock"
+        assert {"python", "enhance_reasoning"} & {each.tool.name for each in box.wanted(preference)}
+        sandbox.rung = "off"
+        assert not {"python", "enhance_reasoning"} & {each.tool.name for each in box.wanted(preference)}
+
+
+def test_a_search_without_a_source_is_not_offered_also_where_sliders_are_soft():
+    preference = Preference(excluded=("library",), soft=True)
+    experts, finders = experts_of(FakeBackend()), {"library": FakeFinder()}
+    for box in (chat_toolbox(experts, Means(finders)), packed_toolbox(experts, Means(finders))):
+        assert "search" not in {each.tool.name for each in box.wanted(preference)}
 
 
 async def test_search_takes_the_query_of_the_policy_and_asks_no_model():

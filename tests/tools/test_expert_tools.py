@@ -307,7 +307,7 @@ def test_tools_that_cannot_work_here_are_not_in_the_box():
 async def test_a_sandbox_that_turns_out_to_be_off_takes_its_tool_from_the_offer():
     tool, backend, sandbox = reason_tool()
     sandbox.rung = "off"
-    assert tool.preference("reasoner-1", Preference()) == 0
+    assert not tool.works
     with pytest.raises(ToolError, match="A fake."):
         await tool.call(call_of("enhance_reasoning", model="reasoner-1"), make_state(), FakePurse())
     assert not backend.requests

@@ -118,6 +118,23 @@ async def test_failures_go_back_to_the_policy_and_bugs_travel_up(kind, error):
     assert not purse.open
 
 
+async def test_a_function_that_raises_stop_iteration_fails_like_any_other():
+    def first_long(words: list[str]) -> str:
+        """Return the first long word."""
+        return next(word for word in words if len(word) > 9)
+
+    with pytest.raises(ToolError, match="first_long failed: RuntimeError: it raised StopIteration"):
+        await asyncio.wait_for(called(first_long, words=["a"]), 10)
+
+
+async def test_a_result_that_is_no_text_is_made_one():
+    def listing() -> str:
+        """List the files."""
+        return "caf\udce9.txt\0"
+
+    assert await called(listing) == "caf\ufffd.txt\ufffd"
+
+
 async def test_a_call_costs_its_price_and_nothing_without_one():
     purse = FakePurse()
     await tool(weather, price=Price(unit=0.5), seconds=2).call(

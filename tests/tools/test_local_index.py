@@ -2,6 +2,8 @@ import asyncio
 import json
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from pypdf import PdfWriter
 
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document
+from orchestra_app.tools import local_index
 from orchestra_app.tools.folder import PASSAGE, Problems, decode, html_text, list_folder, passages
 from orchestra_app.tools.local_index import LocalIndex, words
 
@@ -180,6 +183,38 @@ async def test_a_cache_that_cannot_be_written_is_done_without(folder, tmp_path):
 async def test_an_index_that_takes_too_long_is_told(folder):
     with pytest.raises(ToolError, match="still being built"):
         await LocalIndex("library", folder=folder).search("tower", 1, seconds=0)
+
+
+async def test_searches_that_wait_for_an_index_leave_the_threads_to_others(folder, monkeypatch):
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments):
+        begun.set()
+        go_on.wait(20)
+        return list_folder(*arguments)
+
+    monkeypatch.setattr(local_index, "list_folder", slow)
+    index = LocalIndex("library", folder=folder)
+    try:
+        for _ in range(4):
+            with pytest.raises(ToolError, match="still being built"):
+                await index.search("tower", 1, seconds=0.02)
+        waiting = asyncio.create_task(index.search("tower", 1))
+        assert await asyncio.wait_for(asyncio.to_thread(begun.wait, 10), 10)
+    finally:
+        go_on.set()
+    assert [document.url for document in await waiting] == ["tower.txt"]
+
+
+async def test_an_index_that_could_not_be_opened_is_tried_again(folder):
+    gone = folder.rename(folder.with_name("gone"))
+    index = LocalIndex("library", folder=folder)
+    for _ in range(2):
+        with pytest.raises(ToolError):
+            await index.search("tower", 1)
+    gone.rename(folder)
+    assert await found(index, "tower") == ["tower.txt"]
 
 
 async def test_many_searches_at_once_open_it_once(folder, tmp_path):

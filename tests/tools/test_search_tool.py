@@ -161,7 +161,7 @@ async def test_simulated_searches_take_the_seconds_of_the_catalogue():
         (Preference(weights={"big": 0.9, "library": 0.1}), 0.5),
         (Preference(weights={"big": 0.9, "library": 0.1, "web": 0.2}), 0.2),
         (Preference(weights={"web": 0.1}, excluded=("library",)), 0.1),
-        (Preference(excluded=("library", "web")), 0.0),
+        (Preference(excluded=("library", "web")), None),
     ],
 )
 def test_the_slider_of_an_alias_is_the_lower_of_model_and_best_source(preference, slider):
