@@ -71,6 +71,10 @@ class Parts:
                 found[name] = reason
         return found
 
+    async def left_out(self, *, kept: bool = False) -> dict[str, tuple[str, ...]]:
+        """Return why files of the folders that are searched were left out; see `box.left_out`."""
+        return await box.left_out(self._opened() if kept else self._finders or {}, kept=kept)
+
     def backend(self, name: str) -> Backend:
         """Return the backend of one of the catalogue's models."""
         model = self.catalog.models[name]

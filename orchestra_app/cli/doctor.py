@@ -13,6 +13,7 @@ from rich.text import Text
 from orchestra_app.cli.app import BAD_INPUT, app, command, console
 from orchestra_app.config import load_settings
 from orchestra_app.core.errors import OrchestraError, StorageError
+from orchestra_app.tools.box import first_of
 from orchestra_app.workspace import Workspace
 
 State = Literal["works", "simulated", "optional", "broken"]
@@ -112,5 +113,7 @@ async def _catalog(workspace: Workspace, name: str) -> AsyncIterator[Finding]:
         yield Finding(f"catalogue {name}", state, f"{reached} of {models} models can be reached.")
     for missing, reason in obstacles.items():
         yield Finding(f"  {missing}", "optional", reason)
+    for source, sentences in (await workspace.parts(name).left_out(kept=True)).items():
+        yield Finding(f"  {source}", "optional", f"{len(sentences)} left out: {first_of(sentences)}")
     policy = (await workspace.policies(name))[0]
     yield Finding("  policy", "works", f"{policy.title} conducts unless another is chosen.")

@@ -1,5 +1,6 @@
 """Builds the toolboxes of a catalogue; a tool that cannot work here is left out."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from orchestra_app.tools.search import Finder, SearchTool
 BUNDLED = "rehearsal"
 """The folder's name that stands for the bundled corpus."""
 TAVILY_KEY = "TAVILY_API_KEY"
+SHOWN = 3
+"""Sentences about files left out that are shown."""
 Keys = Callable[[str], str | None]
 
 
@@ -75,6 +78,24 @@ def open_finders(
 
                 found[name] = TavilySearch(name, tavily_key(source, key))
     return found
+
+
+async def left_out(finders: Mapping[str, Finder], *, kept: bool = False) -> dict[str, tuple[str, ...]]:
+    """Return why files of each folder were left out, a sentence each, as far as its index is open.
+
+    kept: whether indexes that were kept are opened for it.
+    """
+    from orchestra_app.tools.local_index import LocalIndex
+
+    indexes = {name: each for name, each in finders.items() if isinstance(each, LocalIndex)}
+    if kept:
+        await asyncio.gather(*(asyncio.to_thread(each.open, build=False) for each in indexes.values()))
+    return {name: each.problems for name, each in indexes.items() if each.problems}
+
+
+def first_of(sentences: Sequence[str]) -> str:
+    """Return the first few of many sentences in one line."""
+    return " ".join([*sentences[:SHOWN], *(["…"] if len(sentences) > SHOWN else [])])
 
 
 def tavily_key(source: Source, key: Keys) -> str:

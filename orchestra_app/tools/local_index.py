@@ -105,18 +105,21 @@ class LocalIndex:
         order = sorted(best.tolist(), key=lambda index: (-scores[index], index))
         return [self._documents[index] for index in order if scores[index] > 0]
 
-    def open(self) -> None:
-        """Load the kept index or build it; safe in several threads and processes at once."""
+    def open(self, *, build: bool = True) -> None:
+        """Load the kept index or build it; safe in several threads and processes at once.
+
+        build: where False, an index that is not kept stays closed.
+        """
         with self._lock:
             if self._opened:
                 return
             if self._folder is None:
                 self._bm25 = _build(self._documents)
+                self._opened = True
             else:
-                self._open_folder(self._folder)
-            self._opened = True
+                self._opened = self._open_folder(self._folder, build)
 
-    def _open_folder(self, folder: Path) -> None:
+    def _open_folder(self, folder: Path, build: bool) -> bool:
         problems = Problems()
         entries = list_folder(folder, problems)
         kept = self._cache / _key(folder, self.source, entries) if self._cache else None
@@ -124,13 +127,16 @@ class LocalIndex:
         if loaded:
             self._documents, self._bm25, read = loaded
             self.problems = (*problems.sentences, *read)
-            return
+            return True
+        if not build:
+            return False
         unreadable = Problems()
         self._documents = read_folder(folder, entries, self.source, unreadable)
         self._bm25 = _build(self._documents)
         if kept:
             _save(kept, self._documents, self._bm25, unreadable.sentences)
         self.problems = (*problems.sentences, *unreadable.sentences)
+        return True
 
 
 def _from(source: str, document: Document) -> Document:

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from orchestra_app.core.catalog import Catalog, Choice, Model
 from orchestra_app.sandbox import Sandbox
+from orchestra_app.tools.box import first_of
 from orchestra_app.ui.markup import Child, seconds, tag
 from orchestra_app.ui.receipt import rates
 from orchestra_app.workspace import PolicyEntry
@@ -16,11 +17,15 @@ Texts = Mapping[str, str]
 def inventory(
     catalog: Catalog,
     obstacles: Mapping[str, str],
+    left_out: Mapping[str, Sequence[str]],
     policies: Sequence[PolicyEntry],
     sandbox: Sandbox,
     texts: Texts,
 ) -> list[Markup | None]:
-    """Return the sections of the page about one catalogue."""
+    """Return the sections of the page about one catalogue.
+
+    left_out: why files of a source were left out, a sentence each.
+    """
     return [
         tag(
             "header",
@@ -30,7 +35,7 @@ def inventory(
         ),
         _models(catalog, obstacles, texts),
         _tools(catalog, obstacles, texts),
-        _sources(catalog, obstacles, texts),
+        _sources(catalog, obstacles, left_out, texts),
         _policies(catalog, policies, texts),
         _sandbox(catalog, sandbox, texts),
         _skills(catalog, texts),
@@ -74,7 +79,9 @@ def _tools(catalog: Catalog, obstacles: Mapping[str, str], texts: Texts) -> Mark
     return tag("section", tag("h3", texts["tools"]), *sections)
 
 
-def _sources(catalog: Catalog, obstacles: Mapping[str, str], texts: Texts) -> Markup:
+def _sources(
+    catalog: Catalog, obstacles: Mapping[str, str], left_out: Mapping[str, Sequence[str]], texts: Texts
+) -> Markup:
     heads = ("source", "bill_price", "limits", "usual", "state")
     rows = [
         (
@@ -82,7 +89,7 @@ def _sources(catalog: Catalog, obstacles: Mapping[str, str], texts: Texts) -> Ma
             rates(source.price, texts),
             texts["finds"].format(number=source.top),
             seconds(source.latency),
-            _state(obstacles.get(name), texts),
+            tag("span", _state(obstacles.get(name), texts), _left_out(left_out.get(name), texts)),
         )
         for name, source in catalog.sources.items()
     ]
@@ -153,6 +160,12 @@ def _state(obstacle: str | None, texts: Texts, *, simulated: bool = False) -> Ma
     if obstacle is None:
         return tag("span", texts["simulated" if simulated else "works"], class_="chip good")
     return tag("span", tag("span", texts["not_reached"], class_="chip bad"), tag("small", obstacle))
+
+
+def _left_out(sentences: Sequence[str] | None, texts: Texts) -> Markup | None:
+    if not sentences:
+        return None
+    return tag("small", texts["left_out"].format(number=len(sentences), first=first_of(sentences)))
 
 
 def _table(

@@ -188,6 +188,7 @@ ENGLISH = {
     "limit_output": "reply of {low} to {high} tokens",
     "limit_context": "context of {number} tokens",
     "sources": "Search sources",
+    "left_out": "{number} left out: {first}",
     "finds": "up to {number} documents a search",
     "policies": "Policies",
     "policy": "Policy",

@@ -177,6 +177,7 @@ CHINESE = {
     "limit_output": "回复 {low} 到 {high} token",
     "limit_context": "上下文 {number} token",
     "sources": "搜索来源",
+    "left_out": "未收录 {number} 项：{first}",
     "finds": "每次搜索最多 {number} 份文档",
     "policies": "策略",
     "policy": "策略",

@@ -114,6 +114,19 @@ def test_doctor_names_a_catalogue_of_the_users_own(orchestra, monkeypatch, tmp_p
     assert "catalogue mine" in orchestra("doctor").out
 
 
+def test_doctor_names_files_that_the_index_of_a_folder_leaves_out(orchestra, monkeypatch, tmp_path):
+    docs, file = tmp_path / "docs", tmp_path / "mine.toml"
+    docs.mkdir()
+    (docs / "a.txt").write_text("A tower.")
+    (docs / "empty.md").write_text("")
+    whole = (FOLDER / "rehearsal.toml").read_text().replace('"rehearsal"', '"mine"', 1)
+    file.write_text(whole.replace('folder = "rehearsal"', f'folder = "{docs}"'))
+    monkeypatch.setenv("ORCHESTRA_CATALOG", str(file))
+    assert "empty.md" not in orchestra("doctor").out
+    orchestra("ask", "How tall is the tower?", "--policy", "best-pipeline")
+    assert "1 left out: empty.md was skipped" in " ".join(orchestra("doctor").out.split())
+
+
 def test_help_names_every_command(orchestra):
     shown = orchestra("--help").out
     for name in ("ask", "traces", "label", "catalog", "doctor", "serve"):

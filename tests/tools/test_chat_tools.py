@@ -16,7 +16,7 @@ from orchestra_app.core.catalog import Source
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document, ToolCall
 from orchestra_app.core.task import Preference
-from orchestra_app.tools.box import Means, chat_toolbox, obstacle, open_finders, packed_toolbox
+from orchestra_app.tools.box import Means, chat_toolbox, left_out, obstacle, open_finders, packed_toolbox
 from orchestra_app.tools.function import tool
 from orchestra_app.tools.local_index import LocalIndex
 from orchestra_app.tools.tavily import TavilySearch
@@ -217,6 +217,28 @@ async def test_sources_search_the_folder_of_the_catalogue_or_the_bundled_corpus(
         assert isinstance(library, LocalIndex) and isinstance(web, TavilySearch)
         assert [document.text for document in await library.search("tower", 1)] == [found]
         await web.aclose()
+
+
+async def test_what_a_folder_holds_beyond_its_index_is_told_once_that_is_open(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("a tower")
+    (tmp_path / "docs" / "empty.md").write_text("")
+    catalog = make_catalog(
+        sources={
+            "library": Source(kind="local", title="L", folder=str(tmp_path / "docs")),
+            "web": Source(kind="tavily", title="W"),
+        }
+    )
+
+    def opened() -> dict:
+        return open_finders(catalog, bundled=(), key={}.get, cache=tmp_path / "c")
+
+    first = opened()
+    assert await left_out(first) == await left_out(first, kept=True) == {}, "nothing is built for it"
+    await first["library"].search("tower", 1)
+    told = {"library": ("empty.md was skipped: it holds no text.",)}
+    assert await left_out(first) == told
+    assert await left_out(opened()) == {} and await left_out(opened(), kept=True) == told
 
 
 def test_a_source_that_cannot_work_is_left_out_and_says_why(tmp_path):

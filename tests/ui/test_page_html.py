@@ -245,17 +245,20 @@ def test_the_catalogue_names_every_model_alias_and_reason(name: str):
     catalog = load_catalog(name)
     obstacles = dict.fromkeys(catalog.models, NASTY)
     policies = [PolicyEntry("p", NASTY, NASTY, NASTY)]
-    pieces = inventory(catalog, obstacles, policies, Rung(), EN)  # pyright: ignore[reportArgumentType]
+    left_out = {source: [f"{NASTY} was skipped."] * 5 for source in catalog.sources}
+    pieces = inventory(catalog, obstacles, left_out, policies, Rung(), EN)  # pyright: ignore[reportArgumentType]
     assert harmless(*pieces)
     shown = "".join(map(str, pieces))
     for each in [*catalog.models, *(alias for tool in catalog.tools.values() for alias in tool.choices)]:
         assert each in shown
     assert ("skill figures" in shown) is catalog.simulated
+    assert shown.count("5 left out: ") == len(catalog.sources)
+    assert shown.count("was skipped.") == 3 * len(catalog.sources)
 
 
 def test_columns_without_anything_are_left_out():
     catalog = load_catalog("rehearsal")
-    shown = str(inventory(catalog, {}, [], Rung(), EN)[1])  # pyright: ignore[reportArgumentType]
+    shown = str(inventory(catalog, {}, {}, [], Rung(), EN)[1])  # pyright: ignore[reportArgumentType]
     assert EN["licence"] not in shown
     assert EN["vendor"] in shown
 

@@ -46,10 +46,11 @@ def wire_catalog(desk: Desk, page: CatalogPage, *, tab: gr.Tab) -> None:
         workspace = desk.workspace
         try:
             catalog, entries = workspace.catalog(name), await workspace.policies(name)
-            obstacles = await workspace.parts(name).obstacles()
+            made = workspace.parts(name)
+            obstacles, left_out = await made.obstacles(), await made.left_out()
         except OrchestraError as error:
             return said(str(error))
-        return parts(name, *inventory(catalog, obstacles, entries, workspace.sandbox, texts))
+        return parts(name, *inventory(catalog, obstacles, left_out, entries, workspace.sandbox, texts))
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     tab.select(show, [page.name, page.browser], page.shown, **many)
