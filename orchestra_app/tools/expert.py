@@ -54,7 +54,7 @@ def answer_in(reply: Reply) -> str | None:
 def no_answer(alias: str, finish: str) -> str:
     """Return the sentence that says why a reply held no answer."""
     if finish == "length":
-        return f"{alias} was cut, mostly at its token limit, before it gave an answer; call another model."
+        return f"{alias} was cut, most likely at its token limit, before it answered; call another model."
     return f"{alias} gave no answer; call another model."
 
 
