@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestra_app.backends.local import Generated, LocalModel
+from orchestra_app.backends.local.generation import exact
 from orchestra_app.backends.local.legal import legal_calls
 from orchestra_app.backends.local.trie import tree
 from orchestra_app.backends.reading import read_reply
 from orchestra_app.core.errors import BackendError, ConfigError
 from orchestra_app.core.message import Message, Offer, ToolCall
+from tests.tiny_kinds import KINDS, tiny_kind
 from tests.tiny_qwen3 import tiny_model
 
 CHOICES = {"search": ["search-1", "search-2"], "answer": ["answer-1", "answer-math-1", "answer-2"]}
@@ -39,6 +41,12 @@ OFFERED = [
 def model() -> LocalModel:
     torch.set_num_threads(1)
     return tiny_model()
+
+
+@pytest.fixture(scope="module", params=["full attention", *KINDS])
+def any_model(request) -> LocalModel:
+    torch.set_num_threads(1)
+    return tiny_kind(request.param) if request.param in KINDS else tiny_model()
 
 
 def conversation(text: str) -> list[Message]:
@@ -82,23 +90,23 @@ def mixed(model: LocalModel) -> dict[str, list]:
     }
 
 
-def test_a_reply_does_not_depend_on_what_else_is_in_the_batch(model):
-    asked, given = prompts(model, 7), mixed(model)
-    together = generate(model, asked, **given)
-    backwards = generate(model, asked[::-1], **{key: each[::-1] for key, each in given.items()})[::-1]
+def test_a_reply_does_not_depend_on_what_else_is_in_the_batch(any_model):
+    asked, given = prompts(any_model, 7), mixed(any_model)
+    together = generate(any_model, asked, **given)
+    backwards = generate(any_model, asked[::-1], **{key: each[::-1] for key, each in given.items()})[::-1]
     for index, reply in enumerate(together):
-        alone = generate(model, [asked[index]], **{key: [each[index]] for key, each in given.items()})[0]
+        alone = generate(any_model, [asked[index]], **{key: [each[index]] for key, each in given.items()})[0]
         assert reply.ids == alone.ids == backwards[index].ids and reply.finish == alone.finish
         assert reply.logprobs == pytest.approx(alone.logprobs, abs=1e-4)
 
 
-def test_log_probabilities_are_those_of_a_plain_forward_pass_at_the_temperature_of_the_draw(model):
-    asked, given = prompts(model, 7), mixed(model)
+def test_log_probabilities_are_those_of_a_plain_forward_pass_at_the_temperature_of_the_draw(any_model):
+    asked, given = prompts(any_model, 7), mixed(any_model)
     for prompt, heat, reply in zip(
-        asked, given["temperatures"], generate(model, asked, **given), strict=True
+        asked, given["temperatures"], generate(any_model, asked, **given), strict=True
     ):
         assert reply.logprobs == pytest.approx(
-            plain_logprobs(model, prompt, reply.ids, heat or 1.0), abs=1e-4
+            plain_logprobs(any_model, prompt, reply.ids, heat or 1.0), abs=1e-4
         )
 
 
@@ -282,3 +290,9 @@ def test_every_path_of_the_tree_is_one_of_its_sequences(sequences):
             paths.append(path + stretch)
         open_paths += [([*path, *stretch, token], child) for token, child in place.children.items()]
     assert sorted(paths) == sorted({tuple(each): each for each in ended}.values())
+
+
+@pytest.mark.parametrize(("device", "place"), [("cpu", "cpu"), ("cuda:1", "cuda:1"), ("mps:0", "cpu")])
+def test_exact_figures_are_computed_where_the_device_has_them(device, place):
+    # Apple's GPUs have no float64; nothing here runs on one.
+    assert exact(torch.device(device)) == torch.device(place)

@@ -7,6 +7,8 @@ from os.path import commonprefix
 from typing import Any
 
 import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from orchestra_app.backends.local.row import NOT_NUMBERS, Row, Watch
 from orchestra_app.core.errors import BackendError
@@ -52,9 +54,14 @@ class _Batch:
         self._cache: Any = None
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._takes = frozenset(signature(inner.forward).parameters)
+        self._plain = attends_to_all(inner.config)
+        for row in self.rows:
+            row.stretches = self._plain
 
     def share(self) -> None:
         """Let the model see once what all prompts begin with: the tools, or one whole prompt of a group."""
+        if not self._plain:
+            return
         common = len(commonprefix([row.pending for row in self.rows]))
         # The last token of each prompt stays: its logits are what the reply is drawn from.
         common = min([common, *(len(row.pending) - row.forced - 1 for row in self.rows)])
@@ -62,8 +69,6 @@ class _Batch:
             return
         ids = torch.tensor([self.rows[0].pending[:common]], device=self._device)
         cache = self._model(input_ids=ids, use_cache=True, **self._known(logits_to_keep=1)).past_key_values
-        if not hasattr(cache, "batch_repeat_interleave"):
-            return
         cache.batch_repeat_interleave(len(self.rows))
         self._cache = cache
         self._mask = torch.ones((len(self.rows), common), dtype=torch.long, device=self._device)
@@ -101,14 +106,30 @@ class _Batch:
     def shrink(self) -> None:
         """Let finished rows go once they are many."""
         alive = [index for index, row in enumerate(self.rows) if not row.done]
-        if len(alive) > KEPT_SHARE * len(self.rows):
+        # What a cache of another class holds beside its layers would stay behind.
+        movable = type(self._cache) is DynamicCache
+        if alive and not movable or len(alive) > KEPT_SHARE * len(self.rows):
             return
         self.rows = [self.rows[index] for index in alive]
         self.numbers = [self.numbers[index] for index in alive]
         if alive:
             kept = torch.tensor(alive, device=self._device)
             self._mask = self._mask[kept]
-            self._cache.batch_select_indices(kept)
+            self._cache.reorder_cache(kept)
+
+
+def attends_to_all(config: Any) -> bool:
+    """Return whether every layer of a model looks at all tokens by their keys and values alone.
+
+    Only then may a prompt be continued after a shared beginning, and rows be fed stretches of unequal length:
+    both leave padding inside a row, which a sliding window counts and a running state takes in.
+    """
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
+
+
+def exact(device: torch.device) -> torch.device:
+    """Return where float64 figures of a device are computed: on itself, but on the CPU for Apple's GPUs."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def _settle_stretches(rows: Sequence[Row], logits: torch.Tensor) -> None:
@@ -135,14 +156,16 @@ def _draw(rows: Sequence[Row], last: torch.Tensor, stops: frozenset[int]) -> Non
     allowed = _held(whole, chosen)
     total = allowed.logsumexp(1, keepdim=True)
     # One uniform figure per token and row: what is drawn depends on nothing else in the batch.
-    shares = (allowed - total).double().exp().cumsum(1)
-    luck = torch.tensor([[row.noise.random()] for row in chosen], device=last.device, dtype=torch.float64)
+    place = exact(last.device)
+    shares = (allowed - total).to(place).double().exp().cumsum(1)
+    luck = torch.tensor([[row.luck()] for row in chosen], device=place, dtype=torch.float64)
     token = torch.searchsorted(shares, luck * shares[:, -1:], right=True).clamp(max=last.shape[1] - 1)
+    token = token.to(last.device)
     greedy = torch.tensor([[row.temperature == 0] for row in chosen], device=last.device)
     token = torch.where(greedy, allowed.argmax(1, keepdim=True), token)
     logprob = whole.gather(1, token) - whole.logsumexp(1, keepdim=True)
     drawn = allowed.gather(1, token) - total
-    figures = torch.cat([token.double(), logprob.double(), drawn.double()], dim=1).tolist()
+    figures = torch.cat([each.to(place).double() for each in (token, logprob, drawn)], dim=1).tolist()
     for row, (number, one, other) in zip(chosen, figures, strict=True):
         if not math.isfinite(one):
             raise BackendError(NOT_NUMBERS)

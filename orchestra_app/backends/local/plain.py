@@ -244,7 +244,7 @@ def _drawn(row: Row, logits: np.ndarray, total: float) -> tuple[int, float, floa
     held = logits[allowed]
     within = float(_log_sum(held))
     shares = np.exp((held - within).astype(np.float64)).cumsum()
-    luck = row.noise.random()
+    luck = row.luck()
     place = int(held.argmax())
     if row.temperature:
         place = min(int(np.searchsorted(shares, luck * shares[-1], side="right")), len(held) - 1)

@@ -30,6 +30,8 @@ class Row:
     """How many of the last pending tokens belong to the reply and still lack their log-probability."""
     seen: int = 0
     """Tokens that the model has seen."""
+    stretches: bool = True
+    """Whether the tokens that come without a choice are queued together, or drawn one by one."""
     done: bool = False
     cut: bool = False
     noise: random.Random = field(init=False)
@@ -45,6 +47,10 @@ class Row:
             self.pending += tokens
             self.forced = len(tokens)
 
+    def luck(self) -> float:
+        """Return the uniform figure of the next draw; where there is no choice, none is used up."""
+        return 0.0 if self.node is not None and len(self.node.children) == 1 else self.noise.random()
+
     def take(self, token: int, logprob: float, drawn: float, stops: frozenset[int]) -> None:
         """Add a drawn token and queue what follows from it."""
         self.ids.append(token)
@@ -53,7 +59,8 @@ class Row:
         self.pending = [token]
         if self.node is not None:
             self.node = self.node.children[token]
-            self.force()
+            if self.stretches:
+                self.force()
             self.done = not self.node.children and not self.forced
             return
         self.done = token in stops or len(self.ids) >= self.most
