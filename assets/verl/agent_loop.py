@@ -57,7 +57,7 @@ class Served:
         text = self._tokenizer.decode(ids, skip_special_tokens=True)
         logprobs = tuple(output.log_probs or ())
         tokens = Tokens(prompt_ids=tuple(prompt), completion_ids=tuple(ids), logprobs=logprobs)
-        reply = read_reply({"message": {"content": text}})
+        reply = read_reply({"message": {"content": text}}, tools=request.tools)
         return reply.model_copy(update={"tokens": tokens})
 
 

@@ -219,7 +219,7 @@ def _outcome(body: dict[str, Any], request: Request, server: Server) -> Reply | 
             # Part of a reply was made, so it may be billed whatever the status.
             return replace(failed_with(status_in(error), error, server, {}), billed=True)
         taken = {call.id for turn in request.state.turns for call in turn.reply.calls}
-        return read_reply(choices[0], taken)
+        return read_reply(choices[0], taken, request.tools)
     if body.get("error"):
         return failed_with(status_in(body["error"]), body["error"], server, {})
     return Failure(str(_unreadable(request)))

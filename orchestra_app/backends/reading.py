@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
+from orchestra_app.backends.written import Tools, blocks_in, call_in
 from orchestra_app.core.message import Reply, ToolCall
 
 Named = tuple[str, dict[str, Any] | str]
 """A call's name and its arguments, the raw text where they could not be read."""
 
 THINK = re.compile(r"<(/)?think>", re.IGNORECASE)
-BLOCK = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
 WRITTEN_NAME = re.compile(r'"name"\s*:\s*"([^"\\]+)"')
 WHOLE = frozenset(
     ("stop", "tool_calls", "tool_call", "function_call", "tool_use", "eos", "eos_token", "end_turn")
@@ -26,13 +26,13 @@ MOST_CALLS = 64
 BESIDE_ARGUMENTS = frozenset({"name", "id", "type", "index"})
 
 
-def read_reply(choice: Any, taken: Collection[str] = ()) -> Reply:
+def read_reply(choice: Any, taken: Collection[str] = (), tools: Tools = ()) -> Reply:
     """Return the reply that one entry of `choices` holds.
 
     Reasoning is taken from `reasoning`, `reasoning_content` or <think> in the content, calls from
-    `tool_calls` or <tool_call> in the content. What
-    cannot be read becomes a call with raw text as its arguments.
-    taken: ids of earlier calls; missing and repeated ids are replaced.
+    `tool_calls` or from the content, see `blocks_in`. What cannot be read becomes a call with raw text as
+    its arguments.
+    taken: ids of earlier calls; missing and repeated ids are replaced. tools: the function schemas on offer.
     """
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
@@ -41,12 +41,11 @@ def read_reply(choice: Any, taken: Collection[str] = ()) -> Reply:
     stated = _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
     stated = stated or clean(thought_of(message.get("content")))
     native = message.get("tool_calls")
-    found: list[tuple[Any, Named]] = []
     if isinstance(native, list) and native:
         found = [_native(call) for call in native]
-    elif "<tool_call>" in text:
-        found = [(None, named) for block in BLOCK.findall(text)[:MOST_CALLS] for named in _written(block)]
-        text = BLOCK.sub("", text)
+    else:
+        text, blocks = blocks_in(text, tools)
+        found = [(None, named) for block in blocks[:MOST_CALLS] for named in _written(block, tools)]
     return Reply(
         text=text.strip(),
         reasoning="\n\n".join(part for part in (stated.strip(), thoughts) if part),
@@ -125,8 +124,10 @@ def _native(call: Any) -> tuple[Any, Named]:
     return call.get("id"), named or ("", clean(json.dumps(call)))
 
 
-def _written(block: str) -> list[Named]:
-    """Return the calls in a <tool_call> block: at least one, which quotes the block if it cannot be read."""
+def _written(block: str, tools: Tools) -> list[Named]:
+    """Return the calls in a block: at least one, which quotes the block if it cannot be read."""
+    if (told := _shape(call_in(block, tools))) is not None:
+        return [told]
     starts = [at for at in (block.find("{"), block.find("[")) if at >= 0]
     try:
         value = _load(block, min(starts, default=len(block)))

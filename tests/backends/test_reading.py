@@ -27,6 +27,16 @@ PIECES = st.sampled_from(
         ', "arguments": ',
         "{",
         "}",
+        "<function=search>",
+        "</function>",
+        "<parameter=model>",
+        "</parameter>",
+        "search<arg_key>model</arg_key>",
+        "<arg_value>",
+        "</arg_value>",
+        "[TOOL_CALLS]",
+        "search[ARGS]",
+        "[{",
     ]
 )
 NAMES = ["content", "reasoning", "reasoning_content", "tool_calls", "refusal"]
@@ -37,8 +47,19 @@ CALLS = st.dictionaries(st.sampled_from(["id", "type"]), JSON) | st.fixed_dictio
 MESSAGES = JSON | st.dictionaries(st.sampled_from(NAMES), JSON | st.lists(CALLS, max_size=3))
 
 
-def read(content: str) -> Reply:
-    return read_reply({"message": {"content": content}, "finish_reason": "stop"})
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "search",
+            "parameters": {"properties": {"model": {"type": "string"}, "top": {"type": "integer"}, "x": {}}},
+        },
+    }
+]
+
+
+def read(content: str, tools: Any = ()) -> Reply:
+    return read_reply({"message": {"content": content}, "finish_reason": "stop"}, tools=tools)
 
 
 def told(reply: Reply) -> list[tuple[str, Any]]:
@@ -140,13 +161,105 @@ BLOCKS: dict[str, tuple[str, list[tuple[str, Any]]]] = {
 }
 
 
+def function(*parameters: tuple[str, str], end: str = "</function>") -> str:
+    """A call as Qwen3.5 and Qwen3-Coder write it."""
+    return "".join(
+        ["<function=search>\n", *(f"<parameter={k}>\n{v}\n</parameter>\n" for k, v in parameters), end]
+    )
+
+
+def pairs(*parameters: tuple[str, str], end: str = "</arg_value>\n") -> str:
+    """A call as GLM writes it."""
+    return "search\n" + "".join(f"<arg_key>{k}</arg_key>\n<arg_value>{v}{end}" for k, v in parameters)
+
+
+MODEL = ("model", "search-1")
+BLOCKS |= {
+    "a function": (function(MODEL), [SEARCH]),
+    "a function without arguments": (function(), [("search", {})]),
+    "numbers and texts": (
+        function(("model", "7"), ("top", "7"), ("x", "[1]"), ("y", "7")),
+        [("search", {"model": "7", "top": 7, "x": [1], "y": "7"})],
+    ),
+    "a number that is none": (function(("top", "many")), [("search", {"top": "many"})]),
+    "lines and tags in a value": (
+        function(("model", "\na <b>\n")),
+        [("search", {"model": "\na <b>\n"})],
+    ),
+    "JSON in a value": (function(("model", ONE)), [("search", {"model": ONE})]),
+    "an end that is missing": (
+        function(MODEL).replace("</parameter>\n", ""),
+        [SEARCH],
+    ),
+    "a cut function": (function(MODEL, end=""), [("search", function(MODEL, end="").strip())]),
+    "a cut value": (
+        "<tool_call><function=search><parameter=model>sea",
+        [("search", "<function=search><parameter=model>sea")],
+    ),
+    "words in a function": (
+        "<function=search>please</function>",
+        [("search", "<function=search>please</function>")],
+    ),
+    "pairs": (pairs(MODEL, ("top", "7")), [("search", {"model": "search-1", "top": 7})]),
+    "a cut pair": (pairs(MODEL, end=""), [("search", pairs(MODEL, end=""))]),
+    "Mistral's list": (f"[TOOL_CALLS] [{ONE}, {ONE}]", [SEARCH, SEARCH]),
+    "Mistral's names": ('[TOOL_CALLS]search[ARGS]{"model": "search-1"}' * 2, [SEARCH, SEARCH]),
+    "Mistral's ids": ('[TOOL_CALLS]search[CALL_ID]a1[ARGS]{"model": "search-1"}', [SEARCH]),
+    "a cut list": ('[TOOL_CALLS][{"name": "search", "arg', [("search", '[{"name": "search", "arg')]),
+}
+
+
 @pytest.mark.parametrize("case", BLOCKS)
 def test_calls_in_the_content_are_read_in_every_usual_shape(case: str):
     content, wanted = BLOCKS[case]
-    if "<tool_call>" not in content:
+    if not content.startswith(("<tool_call>", "[TOOL_CALLS]")):
         content = f"<tool_call>{content}</tool_call>"
-    reply = read(f"I will search.\n{content}")
+    reply = read(f"I will search.\n{content}", TOOLS)
     assert told(reply) == wanted and reply.text == "I will search."
+
+
+PARAMETERS = ONE.replace("arguments", "parameters")
+
+
+@pytest.mark.parametrize(
+    "content", [ONE, PARAMETERS, f"\n{ONE}\n", f"<|python_tag|>{ONE}", f"<think>?</think>{ONE}"]
+)
+def test_json_that_is_a_whole_reply_and_names_a_tool_on_offer_is_a_call(content: str):
+    reply = read(content, TOOLS)
+    assert told(reply) == [SEARCH] and reply.text == ""
+
+
+def test_a_list_of_calls_as_a_whole_reply_is_read():
+    assert told(read(f"[{ONE}, {PARAMETERS}]", TOOLS)) == [SEARCH, SEARCH]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"It is {ONE}",
+        f"{ONE} it is",
+        ONE.replace("search", "lookup"),
+        f'[{ONE}, {{"name": "lookup", "arguments": {{}}}}]',
+        '{"name": "search"}',
+        '{"name": "search", "arguments": "search-1"}',
+        '{"name": ["search"], "arguments": {}}',
+        '{"search": {"model": "search-1"}}',
+        "[]",
+        "[1, 2]",
+        "{",
+        "42",
+        "Mistral begins calls with [TOOL_CALLS] and then a list.",
+        "[TOOL_CALLS][...]",
+        "<function=search> is how a call begins.",
+    ],
+)
+def test_an_answer_is_not_taken_for_a_call(content: str):
+    reply = read(content, TOOLS)
+    assert not reply.calls and reply.text == content
+
+
+def test_json_is_an_answer_where_no_tool_is_on_offer():
+    assert read(ONE).text == ONE and not read(ONE).calls
 
 
 def test_calls_after_the_thoughts_count_and_those_inside_do_not():
