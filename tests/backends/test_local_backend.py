@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import torch
 from orchestra_app import Budget, Options, Preference, Settings, Trace, Workspace
 from orchestra_app.backends.base import Request, State
 from orchestra_app.backends.local import Generated, LocalBackend, LocalModel
-from orchestra_app.backends.local.backend import fitting, seed_of
+from orchestra_app.backends.local.asked import fitting, seed_of
+from orchestra_app.backends.local.row import Row, Watch
 from orchestra_app.catalogs import bundled
 from orchestra_app.catalogs.files import FOLDER
 from orchestra_app.core.catalog import Model
@@ -44,12 +44,12 @@ class Counted(LocalModel):
         self.gate.set()
         self.begun = threading.Event()
 
-    def generate(self, prompts: Sequence[Sequence[int]], **given) -> list[Generated]:
-        self.batches.append(len(prompts))
+    def complete(self, rows: list[Row], watch: Watch | None = None) -> list[Generated]:
+        self.batches.append(len(rows))
         self.threads.add(threading.get_ident())
         self.begun.set()
         self.gate.wait(20)
-        return super().generate(prompts, **given)
+        return super().complete(rows, watch)
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +246,7 @@ async def test_a_bug_travels_up_to_everybody_in_the_batch(model):
         raise ZeroDivisionError
 
     counted = Counted(model)
-    counted.generate = broken
+    counted.complete = broken
     backend = LocalBackend(lambda: counted)
     purse = RecordingPurse()
     asked = (backend.complete(asking(), purse) for _ in range(3))
@@ -278,6 +278,39 @@ async def test_an_error_that_is_kept_holds_nothing_of_its_batch(model):
 async def test_a_prompt_beyond_the_catalogues_context_is_a_sentence(backend):
     with pytest.raises(ContextError, match="gives tiny a context of 16"):
         await backend.complete(asking(model=Model(backend="local", context=16)), RecordingPurse())
+
+
+async def test_a_request_that_does_not_fit_fails_alone_and_before_anything_is_reserved():
+    narrow = Counted(tiny_model(context=512))
+    backend = LocalBackend(lambda: narrow)
+    purses = [RecordingPurse() for _ in range(3)]
+    asked = [asking(), asking("How many towns? " * 100), asking(seed=1, max_output=4_096)]
+    done = await asyncio.gather(
+        *(backend.complete(request, purse) for request, purse in zip(asked, purses, strict=True)),
+        return_exceptions=True,
+    )
+    await backend.close()
+    assert isinstance(done[1], ContextError) and "reads and writes 512 at most" in str(done[1])
+    assert not purses[1].uses and narrow.batches == [2]
+    for reply, purse in ((done[0], purses[0]), (done[2], purses[2])):
+        assert not isinstance(reply, BaseException) and len(purse.charges) == 1
+    # What is reserved is what the model's own context leaves, not what the catalogue says of it.
+    most = purses[2].uses[0].most
+    assert most.input_tokens + most.output_tokens == 512
+
+
+async def test_a_held_reply_that_does_not_fit_fails_alone(model):
+    backend = LocalBackend(lambda: model, constrained=True)
+    purses = [RecordingPurse(), RecordingPurse(granted=3), RecordingPurse()]
+    asked = (backend.complete(asking(max_output=64), purse) for purse in purses)
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    with pytest.raises(BackendError, match="No legal reply fits into 3 tokens"):
+        await backend.complete(asking(max_output=64), RecordingPurse(granted=3))
+    await backend.close()
+    assert isinstance(done[1], BackendError) and "No legal reply fits into 3 tokens" in str(done[1])
+    for reply in (done[0], done[2]):
+        assert not isinstance(reply, BaseException) and len(reply.calls) == 1
+    assert all(len(purse.charges) == 1 and not purse.open for purse in purses)
 
 
 @pytest.fixture(scope="module")

@@ -3,27 +3,25 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from orchestra_app.backends.base import Request
+from orchestra_app.backends.local.asked import Asked, fitting, seed_of, temperature_of, worst_case
 from orchestra_app.backends.local.legal import legal_calls
 from orchestra_app.backends.local.model import Generated, LocalModel
+from orchestra_app.backends.local.row import Row
 from orchestra_app.backends.reading import read_reply
-from orchestra_app.core.errors import BackendError, ConfigError, ContextError
-from orchestra_app.core.message import Reply, Tokens
-from orchestra_app.core.purse import Purse, Reservation, Use
-from orchestra_app.core.usage import Price, Usage
+from orchestra_app.core.errors import BackendError, ConfigError
+from orchestra_app.core.message import Reply, Tokens, ToolCall
+from orchestra_app.core.purse import Purse, Reservation
+from orchestra_app.core.usage import Usage
 
-FREE = Price(source="this computer")
-"""What a model costs here where the catalogue says nothing."""
-TEMPERATURE = 1.0
-"""Where neither request nor catalogue says: what a policy is trained at."""
-MOST_PAIRS = 2**30
-"""Pairs of prompt tokens in a batch: its attention mask takes a byte for each."""
 LOADING = "Loading the model ...\n"
+
+_Made = tuple[Generated, ToolCall | None]
+"""A reply, and the call that it was held to."""
 
 
 @dataclass(eq=False)
@@ -31,10 +29,9 @@ class _Job:
     """One request that waits for its reply."""
 
     request: Request
-    prompt: list[int]
-    legal: list[str] | None
+    asked: Asked
     most: int
-    reply: asyncio.Future[Generated]
+    reply: asyncio.Future[_Made]
     started: bool = False
     dropped: bool = False
 
@@ -86,10 +83,10 @@ class LocalBackend:
         """
         self._coming += 1
         try:
-            prompt, legal = await self._prepared(request)
-            reservation = await purse.reserve(_use(request, len(prompt)))
+            asked = await self._prepared(request)
+            reservation = await purse.reserve(worst_case(request, asked))
             spent = _Spent()
-            job = _Job(request, prompt, legal, reservation.granted.output_tokens, asyncio.Future())
+            job = _Job(request, asked, reservation.granted.output_tokens, asyncio.Future())
             self._waiting.append(job)
         finally:
             self._coming -= 1
@@ -97,7 +94,7 @@ class LocalBackend:
         try:
             _refuse_if_late(request, reservation)
             self._work()
-            generated = await self._generated(job, reservation)
+            generated, call = await self._generated(job, reservation)
             spent.usage = _usage(job, generated, spent)
         finally:
             job.dropped = True
@@ -106,7 +103,7 @@ class LocalBackend:
             if not job.started:
                 spent.usage = Usage(seconds=_seconds(request, spent.elapsed))
             charge = purse.settle(reservation, spent.usage)
-        return self._reply(job, generated, charge.at + charge.usage.seconds)
+        return self._reply(job, generated, call, charge.at + charge.usage.seconds)
 
     async def close(self) -> None:
         """Drop every reply under way and let the model go."""
@@ -121,8 +118,8 @@ class LocalBackend:
         self._model = None
         self._thread = ThreadPoolExecutor(1, "local-model")
 
-    async def _prepared(self, request: Request) -> tuple[list[int], list[str] | None]:
-        """Return a request's prompt and the texts that its reply may be; the first one loads the model."""
+    async def _prepared(self, request: Request) -> Asked:
+        """Return a request as the model takes it; the first one loads the model."""
         if self._model is None and request.on_text is not None:
             request.on_text(LOADING)
         state = request.state
@@ -135,15 +132,18 @@ class LocalBackend:
         except ConfigError as error:
             raise BackendError(str(error)) from error
 
-    def _prepare(self, request: Request) -> tuple[list[int], list[str] | None]:
+    def _prepare(self, request: Request) -> Asked:
         if self._model is None:
             self._model = self._load()
         model = self._model
-        prompt = model.prompt_ids(request.messages, request.tools)
         calls = legal_calls(request.state.offered) if self._constrained else None
-        return prompt, None if calls is None else [model.spell(call) for call in calls]
+        if calls is None and request.tools and model.unreadable:
+            raise ConfigError(model.unreadable)
+        prompt = model.prompt_ids(request.messages, request.tools)
+        legal = None if calls is None else {model.spell(call): call for call in calls}
+        return Asked(prompt, legal, model.room(prompt))
 
-    async def _generated(self, job: _Job, reservation: Reservation) -> Generated:
+    async def _generated(self, job: _Job, reservation: Reservation) -> _Made:
         simulated = job.request.state.catalog.simulated
         try:
             async with asyncio.timeout(None if simulated else reservation.seconds):
@@ -164,7 +164,7 @@ class LocalBackend:
                 while self._coming and len(self._waiting) < self._batch:
                     self._arrived.clear()
                     await self._arrived.wait()
-                lengths = [len(job.prompt) for job in self._waiting[: self._batch]]
+                lengths = [len(job.asked.prompt) for job in self._waiting[: self._batch]]
                 self._running = self._waiting[: fitting(lengths)]
                 del self._waiting[: len(self._running)]
                 if self._running:
@@ -173,7 +173,7 @@ class LocalBackend:
             self._worker = None
 
     async def _answer(self, jobs: list[_Job]) -> None:
-        """Generate one batch and hand the replies out, or what went wrong to everybody in it."""
+        """Generate one batch and hand the replies out, or to everybody what went wrong with the batch."""
         for job in jobs:
             job.started = True
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._generate, jobs)
@@ -187,82 +187,42 @@ class LocalBackend:
         for index, job in enumerate(jobs):
             if job.reply.done():
                 continue
-            if error is None:
-                job.reply.set_result(work.result()[index])
+            found = work.result()[index] if error is None else error
+            if isinstance(found, BaseException):
+                job.reply.set_exception(found)
             else:
-                job.reply.set_exception(error)
+                job.reply.set_result(found)
 
-    def _generate(self, jobs: list[_Job]) -> list[Generated]:
+    def _generate(self, jobs: list[_Job]) -> list[_Made | BackendError]:
         assert self._model is not None
         began = time.monotonic()
-        found = self._model.generate(
-            [job.prompt for job in jobs],
-            most=[job.most for job in jobs],
-            temperatures=[_temperature(job.request) for job in jobs],
-            seeds=[seed_of(job.request) for job in jobs],
-            legal=[job.legal for job in jobs],
-            watch=lambda index, _: not jobs[index].dropped,
-        )
+        rows = [_row(self._model, job) for job in jobs]
+        fit = [row for row in rows if isinstance(row, Row)]
+        asking = [job for job, row in zip(jobs, rows, strict=True) if isinstance(row, Row)]
+        done = iter(self._model.complete(fit, lambda index, _: not asking[index].dropped))
+        found = [
+            row if isinstance(row, BackendError) else _made(self._model, job, next(done))
+            for job, row in zip(jobs, rows, strict=True)
+        ]
         self.generating += time.monotonic() - began
         return found
 
-    def _reply(self, job: _Job, generated: Generated, at: float) -> Reply:
+    def _reply(self, job: _Job, generated: Generated, call: ToolCall | None, at: float) -> Reply:
         assert self._model is not None
         request = job.request
         text = self._model.text(generated.ids)
         if request.on_text is not None:
             request.on_text(text)
         taken = {call.id for turn in request.state.turns for call in turn.reply.calls}
-        finish = "length" if generated.finish == "length" else None
-        reply = read_reply({"message": {"content": text}, "finish_reason": finish}, taken)
+        message = {"content": text} if call is None else {"tool_calls": [{"function": call.model_dump()}]}
+        reply = read_reply({"message": message, "finish_reason": generated.finish}, taken, request.tools)
         tokens = Tokens.model_construct(
-            prompt_ids=tuple(job.prompt),
+            prompt_ids=tuple(job.asked.prompt),
             completion_ids=generated.ids,
             logprobs=generated.logprobs,
-            drawn=() if job.legal is None else generated.drawn,
+            drawn=() if job.asked.legal is None else generated.drawn,
         )
         return reply.model_copy(update={"tokens": tokens, "at": at})
-
-
-def fitting(lengths: Sequence[int]) -> int:
-    """Return how many of the prompts of these lengths go into one batch: at least one where there is any."""
-    longest = 0
-    for count, length in enumerate(lengths):
-        longest = max(longest, length)
-        if count and (count + 1) * longest**2 > MOST_PAIRS:
-            return count
-    return len(lengths)
-
-
-def seed_of(request: Request) -> int:
-    """Return the seed of one reply: equal for equal run seed, question and turn."""
-    state = request.state
-    key = f"{state.seed}\n{len(state.turns)}\n{request.role}\n{request.alias}\n{state.task.question}"
-    return int.from_bytes(blake2b(key.encode(errors="replace"), digest_size=8).digest())
-
-
-def _use(request: Request, input_tokens: int) -> Use:
-    """Return the worst case of a request whose prompt has been counted."""
-    room = request.model.context - input_tokens
-    if room < 1:
-        raise ContextError(
-            f"The prompt has {input_tokens:,} tokens, but the catalogue gives {request.name} a context of "
-            f"{request.model.context:,}: raise its context, or ask a shorter question."
-        )
-    most = min(request.max_output, room)
-    return Use(
-        who=request.name,
-        kind=request.kind,
-        price=request.model.price or FREE,
-        most=Usage(input_tokens=input_tokens, output_tokens=most),
-        least=Usage(input_tokens=input_tokens, output_tokens=min(request.min_output, most)),
-        simulated=request.state.catalog.simulated,
-    )
-
-
-def _temperature(request: Request) -> float:
-    stated = request.model.temperature if request.temperature is None else request.temperature
-    return TEMPERATURE if stated is None else stated
 
 
 def _seconds(request: Request, elapsed: float) -> float:
@@ -272,7 +232,7 @@ def _seconds(request: Request, elapsed: float) -> float:
 
 def _usage(job: _Job, generated: Generated, spent: _Spent) -> Usage:
     return Usage(
-        input_tokens=len(job.prompt),
+        input_tokens=len(job.asked.prompt),
         output_tokens=len(generated.ids),
         seconds=_seconds(job.request, spent.elapsed),
     )
@@ -290,3 +250,24 @@ def _too_late(name: str, seconds: float | None) -> BackendError:
         f"{name} was stopped after the {seconds or 0.0:.0f} s that were left: allow more seconds, or choose "
         "a faster model."
     )
+
+
+def _row(model: LocalModel, job: _Job) -> Row | BackendError:
+    """Return a request's reply to be completed, or why there can be none."""
+    request, asked = job.request, job.asked
+    try:
+        return model.row(
+            asked.prompt,
+            most=job.most,
+            temperature=temperature_of(request),
+            seed=seed_of(request),
+            legal=None if asked.legal is None else list(asked.legal),
+        )
+    except BackendError as error:
+        return error.with_traceback(None)
+
+
+def _made(model: LocalModel, job: _Job, reply: Generated) -> _Made:
+    """Return a reply with the call that it is; with None where it is free, or was dropped on its way."""
+    legal = job.asked.legal or {}
+    return reply, next((call for text, call in legal.items() if model.reply_ids(text) == reply.ids), None)

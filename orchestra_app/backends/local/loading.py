@@ -3,6 +3,8 @@
 import json
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,3 +183,17 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(said in text for said in ("can't allocate memory", "out of memory", "alloc_failed"))
+
+
+@contextmanager
+def enough_memory(name: str, rows: int) -> Iterator[None]:
+    """Turn running out of memory into a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BackendError(
+            f"The memory does not hold {rows} replies of {name} at once: lower batch in the model's options "
+            "(rollouts_at_once in a training job), shorten its context, or load it with quantize = '4bit'."
+        ) from error

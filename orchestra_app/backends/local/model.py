@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from orchestra_app.backends.local.row import Row, Watch
+from orchestra_app.backends.local.spelling import shaped, spelt, unreadable
 from orchestra_app.backends.local.trie import Node, tree
-from orchestra_app.core.errors import BackendError, ConfigError
+from orchestra_app.core.errors import BackendError, ConfigError, ContextError
 from orchestra_app.core.message import Message, ToolCall
 
 Quantize = Literal["8bit", "4bit"]
@@ -118,7 +119,7 @@ class LocalModel:
             )
         try:
             return self.tokenizer.apply_chat_template(
-                [_shaped(message) for message in messages],
+                [shaped(message) for message in messages],
                 tools=list(tools) or None,
                 add_generation_prompt=reply,
                 tokenize=False,
@@ -150,20 +151,21 @@ class LocalModel:
             ids = ids[:-1]
         return self.tokenizer.decode(ids, skip_special_tokens=False)
 
+    @cached_property
+    def unreadable(self) -> str | None:
+        """Why its free replies would not be understood as calls, as a sentence; None: they would."""
+        return unreadable(self.render, name=self.name, end=self._end_text)
+
+    @property
+    def _end_text(self) -> str:
+        return self.tokenizer.decode([self.end])
+
     def spell(self, call: ToolCall) -> str:
         """Return the reply that makes one call, as the chat template spells it, without its end."""
         key = call.model_dump_json(exclude={"id"})
         if key not in self._spelt:
-            asked = Message(role="user", content="?")
-            made = Message(role="assistant", content="", calls=(call,))
-            before, whole = self.render([asked], reply=True), self.render([asked, made])
-            if not whole.startswith(before):
-                raise ConfigError(
-                    f"The chat template of {self.name} does not spell replies as it prompts for them, so its "
-                    "replies cannot be held to the calls on offer: set constrained = false in its options."
-                )
-            text = whole[len(before) :].rstrip()
-            _remember(self._spelt, key, text.removesuffix(self.tokenizer.decode([self.end])))
+            text = spelt(self.render, call, name=self.name, end=self._end_text)
+            _remember(self._spelt, key, text)
         return self._spelt[key]
 
     def generate(
@@ -185,12 +187,32 @@ class LocalModel:
         watch: called after each step with a prompt's number and its tokens so far; False drops that reply.
         Raises BackendError where memory runs out, a prompt leaves no room, or no legal text fits.
         """
-        rows = []
-        for number, prompt in enumerate(prompts):
-            room = min(most[number], self._room(prompt))
-            texts = legal[number]
-            node = None if texts is None else self._tree(texts, room)
-            rows.append(Row(list(prompt), room, temperatures[number], seeds[number], node))
+        asked = zip(prompts, most, temperatures, seeds, legal, strict=True)
+        rows = [
+            self.row(prompt, most=limit, temperature=heat, seed=seed, legal=texts)
+            for prompt, limit, heat, seed, texts in asked
+        ]
+        return self.complete(rows, watch)
+
+    def row(
+        self,
+        prompt: Sequence[int],
+        *,
+        most: int,
+        temperature: float,
+        seed: int,
+        legal: Sequence[str] | None,
+    ) -> Row:
+        """Return one reply to be completed; see `generate`.
+
+        Raises ContextError where the prompt leaves no room, BackendError where no legal text fits.
+        """
+        limit = min(most, self.room(prompt))
+        node = None if legal is None else self._tree(legal, limit)
+        return Row(list(prompt), limit, temperature, seed, node)
+
+    def complete(self, rows: list[Row], watch: Watch | None = None) -> list[Generated]:
+        """Return the replies of these rows, all in one batch; raises BackendError where memory runs out."""
         self._decode(rows, watch)
         return [
             Generated(tuple(row.ids), tuple(row.logprobs), tuple(row.drawn), "length" if row.cut else "stop")
@@ -202,8 +224,9 @@ class LocalModel:
             self.decode(rows, stops=self.stops, watch=watch)
             return
         from orchestra_app.backends.local.generation import decode
+        from orchestra_app.backends.local.loading import enough_memory
 
-        with evaluating(self.model), _enough_memory(self.name, len(rows)):
+        with evaluating(self.model), enough_memory(self.name, len(rows)):
             decode(self.model, rows, stops=self.stops, pad=self._pad, watch=watch)
 
     @property
@@ -211,20 +234,20 @@ class LocalModel:
         found = self.tokenizer.pad_token_id
         return min(self.stops, default=0) if found is None else found
 
-    def _room(self, prompt: Sequence[int]) -> int:
-        """Return the tokens that the context leaves for a reply; raises BackendError where it leaves none."""
+    def room(self, prompt: Sequence[int]) -> int:
+        """Return the tokens that the context leaves for a reply; raises ContextError where it leaves none."""
         context = self.context
         if context is None:
             return 1 << 30
         if len(prompt) >= context:
-            raise BackendError(
+            raise ContextError(
                 f"The prompt has {len(prompt):,} tokens, but {self.name} reads and writes {context:,} at "
                 "most: let searches give fewer documents (top), or choose a model that reads more."
             )
         return context - len(prompt)
 
     def _tree(self, texts: Sequence[str], most: int) -> Node:
-        sequences = [self._with_end(text) for text in texts]
+        sequences = [self.reply_ids(text) for text in texts]
         fitting = tuple(text for text, ids in zip(texts, sequences, strict=True) if len(ids) <= most)
         if not fitting:
             shortest = min(map(len, sequences), default=0)
@@ -233,7 +256,7 @@ class LocalModel:
                 "min_output of the policy."
             )
         if fitting not in self._trees:
-            _remember(self._trees, fitting, tree(self._with_end(text) for text in fitting))
+            _remember(self._trees, fitting, tree(self.reply_ids(text) for text in fitting))
         return self._trees[fitting]
 
     def candidates(self, texts: Sequence[str], reply: Sequence[int]) -> tuple[tuple[int, ...], ...] | None:
@@ -246,7 +269,8 @@ class LocalModel:
             node = node.children[token]
         return None if node.children else tuple(found)
 
-    def _with_end(self, text: str) -> tuple[int, ...]:
+    def reply_ids(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a whole reply, its end included."""
         if text not in self._ids:
             _remember(self._ids, text, (*self.encode(text), self.end))
         return self._ids[text]
@@ -262,19 +286,6 @@ def _remember(kept: dict[Any, Any], key: Any, value: Any, most: int = REMEMBERED
     kept[key] = value
 
 
-def _shaped(message: Message) -> dict[str, Any]:
-    """Return a message as chat templates read it: arguments are objects, and no content is empty text."""
-    shaped: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.calls:
-        shaped["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.calls
-        ]
-    if message.call_id is not None:
-        shaped["tool_call_id"] = message.call_id
-    return shaped
-
-
 @contextmanager
 def evaluating(model: Any):
     """Switch a model's dropout off for a while."""
@@ -284,19 +295,3 @@ def evaluating(model: Any):
         yield
     finally:
         model.train(training)
-
-
-@contextmanager
-def _enough_memory(name: str, rows: int):
-    """Turn running out of memory into a sentence."""
-    from orchestra_app.backends.local.loading import is_out_of_memory
-
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise BackendError(
-            f"The memory does not hold {rows} replies of {name} at once: lower batch in the model's options, "
-            "shorten its context, or load it with quantize = '4bit'."
-        ) from error

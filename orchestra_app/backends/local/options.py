@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from orchestra_app.backends.local.backend import FREE, LocalBackend
+from orchestra_app.backends.local.asked import FREE
+from orchestra_app.backends.local.backend import LocalBackend
 from orchestra_app.backends.local.model import LocalModel
 from orchestra_app.backends.local.places import here, missing_packages
 from orchestra_app.core.catalog import Model
