@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from orchestra_app.backends.local import LocalModel, loading
+from orchestra_app.backends.local.loading import enough_memory
 from orchestra_app.backends.local.options import local_backend, obstacle_to, options_of
 from orchestra_app.backends.local.places import ASSETS, here, located
 from orchestra_app.backends.reach import obstacle
@@ -173,3 +174,11 @@ def test_making_a_backend_loads_no_library(saved):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert local_backend("it", Model(backend="local", id=str(saved)))
+
+
+def test_memory_that_runs_out_names_the_setting_of_a_model_and_of_a_training_job():
+    told = "lower batch in the model's options \\(rollouts_at_once in a training job\\)"
+    with pytest.raises(BackendError, match=told), enough_memory("tiny", 8):
+        raise MemoryError
+    with pytest.raises(RuntimeError, match="a bug"), enough_memory("tiny", 8):
+        raise RuntimeError("a bug")
