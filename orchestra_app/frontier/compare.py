@@ -171,7 +171,8 @@ def _reason(cloud: Cloud, cheaper: int, dearer: int, apart: Difference) -> tuple
     The rank is 0 where it is surpassed for sure, 1 where nothing tells the two apart, 2 where only cost does.
     """
     name, accuracy = cloud.samples.settings[cheaper], apart.accuracy
-    figures = remark("frontier_apart", **accuracy._asdict(), count=apart.count)
+    points = {name: f"{100 * share:+.1f}".replace("-", "−") for name, share in accuracy._asdict().items()}
+    figures = remark("frontier_apart", **points, count=apart.count)
     surely_dearer = apart.cost.low > 0
     if accuracy.high < 0 and surely_dearer:
         return 0, remark("frontier_surpassed", name=name, apart=figures, times=_times(cloud, cheaper, dearer))

@@ -14,7 +14,7 @@ ENGLISH = {
     "frontier_alike": "Cannot be told apart from {name}: {apart}, and the costs overlap.",
     "frontier_as_accurate": "Its accuracy cannot be told apart from that of {name}: {apart}, at "
     "{times} its cost.",
-    "frontier_apart": "accuracy {mean:+.3f} [{low:+.3f}, {high:+.3f}] on {count} questions",
+    "frontier_apart": "accuracy {mean} % [{low}, {high}] on {count} questions",
     "frontier_times": "{ratio:.1f} ×",
     "frontier_beyond": "${usd:.5f} more than",
     "frontier_oracle_how": "Computed, never run: on each question the cheapest setting that was right.",

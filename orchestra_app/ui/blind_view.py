@@ -9,7 +9,7 @@ from orchestra_app.core.vote import Choice
 from orchestra_app.frontier.bootstrap import Estimate
 from orchestra_app.frontier.duels import Standing
 from orchestra_app.ui.links import link
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
 
@@ -78,9 +78,9 @@ def _row(each: Standing, texts: Texts) -> Markup:
         "tr",
         tag("th", tag("b", each.first), tag("small", each.second), scope="row"),
         tag("td", f"{each.count}", tag("small", counts)),
-        tag("td", f"{rate.mean:.0%}", tag("small", f"{rate.low:.0%} – {rate.high:.0%}")),
-        tag("td", *_saved(each.cost, _signed)),
-        tag("td", *_saved(each.seconds, lambda value: f"{value:+.1f} s")),
+        tag("td", per_cent(rate.mean), tag("small", f"{per_cent(rate.low)} – {per_cent(rate.high)}")),
+        tag("td", *_saved(each.cost, lambda usd: dollars(usd, sign=True))),
+        tag("td", *_saved(each.seconds, lambda value: seconds(value, sign=True))),
     )
 
 
@@ -88,7 +88,3 @@ def _saved(found: Estimate | None, shown: Callable[[float], str]) -> list[Markup
     if found is None:
         return ["–"]
     return [shown(found.mean), tag("small", f"{shown(found.low)} … {shown(found.high)}")]
-
-
-def _signed(usd: float) -> str:
-    return ("−" if usd < 0 else "+") + dollars(abs(usd))

@@ -13,7 +13,7 @@ from orchestra_app.frontier.compare import Point
 from orchestra_app.frontier.report import Report
 from orchestra_app.frontier.staircase import Band, band, on_frontier
 from orchestra_app.ui.comparison import each_cost, percent
-from orchestra_app.ui.markup import seconds
+from orchestra_app.ui.markup import per_cent, seconds
 
 Axis = Literal["cost", "seconds"]
 Texts = Mapping[str, str]
@@ -23,6 +23,9 @@ KEPT, GREYED, COMPUTED = "#5257e0", "#7b8496", "#b7791f"
 WASH = {KEPT: "rgba(82,87,224,0.13)", GREYED: "rgba(123,132,150,0.10)"}
 FREE = 4.0
 """By how much what costs nothing is drawn left of the cheapest, since a log axis has no zero."""
+
+WRITTEN = {f"{share}%": per_cent(share / 100) for share in range(101)}
+"""Shares as plotly writes them, and as they are written everywhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ def _hover(mark: _Mark, texts: Texts) -> str:
         f"{each_cost(point.cost)} · {seconds(point.seconds.mean)}",
     ]
     if mark.number and math.isfinite(point.cost.high):
-        said.append(texts["frontier_chance"].format(share=f"{mark.share:.0%}"))
+        said.append(texts["frontier_chance"].format(share=per_cent(mark.share)))
     return "<br>".join(said)
 
 
@@ -227,7 +230,13 @@ def _layout(marks: Sequence[_Mark], axis: Axis, free: float | None, texts: Texts
         "hoverlabel": {"bgcolor": "#1e2430", "bordercolor": "#1e2430", "font": {"color": "#ffffff"}},
         "dragmode": False,
         "xaxis": line | along | unit | {"title": {"text": texts[f"frontier_axis_{axis}"]}},
-        "yaxis": line | {"range": y, "tickformat": ".0%", "title": {"text": texts["frontier_axis_right"]}},
+        "yaxis": line
+        | {
+            "range": y,
+            "tickformat": ".0%",
+            "labelalias": WRITTEN,
+            "title": {"text": texts["frontier_axis_right"]},
+        },
     }
     if free is not None:
         zero = "$0" if axis == "cost" else "0 s"

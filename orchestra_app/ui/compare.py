@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 
 from markupsafe import Markup
 
 from orchestra_app.core.message import ToolResult
 from orchestra_app.core.task import Budget, Preference
-from orchestra_app.core.trace import Trace, Turn, called
+from orchestra_app.core.trace import Trace, called
 from orchestra_app.frontier.pairing import Pair, pair
 from orchestra_app.scoring.match import matches
-from orchestra_app.ui.markup import Child, dollars, seconds, tag
+from orchestra_app.ui.markup import Child, dollars, moment, seconds, tag
+from orchestra_app.ui.transcript import lasted
 from orchestra_app.ui.whatif import change
 
 Texts = Mapping[str, str]
@@ -39,7 +39,7 @@ def comparison(left: Trace, right: Trace, texts: Texts) -> Markup:
 
 
 def _which(trace: Trace) -> str:
-    return f"{trace.started_at:%Y-%m-%d %H:%M} UTC · {trace.id[:8]}"
+    return f"{moment(trace.started_at)} · {trace.id[:8]}"
 
 
 def _facts(left: Trace, right: Trace, texts: Texts) -> list[tuple[str, tuple[str, str], str | None]]:
@@ -136,9 +136,7 @@ def _turn(trace: Trace, place: int | None, side: str, texts: Texts) -> Markup:
     turn = trace.turns[place]
     asked = [called(call) for call in turn.reply.calls]
     paid = [*turn.reply.charges, *(charge for result in turn.results for charge in result.charges)]
-    ends = [0.0, *(_end(each) for each in trace.turns[: place + 1])]
-    (before, after), *_ = [*pairwise(ends)][-1:]
-    figures = f"{dollars(math.fsum(c.cost for c in paid), 6)} · {seconds(max(0.0, after - before))}"
+    figures = f"{dollars(math.fsum(c.cost for c in paid), 6)} · {seconds(lasted(trace, place))}"
     came: list[Child] = [_outcome(result, texts) for result in turn.results]
     if not turn.reply.calls and turn.reply.text.strip():
         came.append(_cut(turn.reply.text))
@@ -151,10 +149,6 @@ def _turn(trace: Trace, place: int | None, side: str, texts: Texts) -> Markup:
         *came,
         class_="half",
     )
-
-
-def _end(turn: Turn) -> float:
-    return max(turn.reply.at, *(result.at for result in turn.results), 0.0)
 
 
 def _outcome(result: ToolResult, texts: Texts) -> Markup | None:

@@ -2,7 +2,8 @@
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from markupsafe import Markup
 
@@ -12,7 +13,7 @@ from orchestra_app.frontier.health import Health
 from orchestra_app.frontier.report import Line, Report, csv_text
 from orchestra_app.frontier.rows import Row
 from orchestra_app.ui.links import link as trace_link
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
 FIGURES = ("accuracy", "cost", "seconds", "per_correct", "on_frontier", "adherence")
@@ -60,8 +61,8 @@ def _row(number: str, line: Line, found: Report, texts: Texts, picked: str) -> M
         _stacked(each_cost(point.cost)),
         seconds(point.seconds.mean) if point.count else "–",
         _stacked(_ratio(point)) if found.judged else "–",
-        f"{point.on_frontier:.0%}" if compared else "–",
-        "–" if line.adherence is None else f"{line.adherence:.0%}",
+        per_cent(point.on_frontier) if compared else "–",
+        "–" if line.adherence is None else per_cent(line.adherence),
     )
     return tag(
         "tr",
@@ -124,9 +125,9 @@ def _health(line: Line, texts: Texts) -> Markup:
     own = "–"
     if models.own_share is not None and models.own_offered is not None:
         own = texts["frontier_own_of"].format(
-            share=f"{models.own_share:.0%}", offered=f"{models.own_offered:.0%}"
+            share=per_cent(models.own_share), offered=per_cent(models.own_offered)
         )
-    favourite = f"{models.favourite} {models.share:.0%}" if models.favourite else "–"
+    favourite = f"{models.favourite} {per_cent(models.share)}" if models.favourite else "–"
     return tag(
         "tr",
         tag("th", tag("bdi", line.setting), scope="row"),
@@ -176,7 +177,7 @@ def _facts(line: Line, found: Report, texts: Texts) -> list[Markup]:
         (texts["frontier_accuracy"], percent(point.accuracy) if found.judged else "–"),
         (texts["frontier_cost"], each_cost(point.cost)),
         (texts["frontier_per_correct"], _ratio(point) if found.judged else "–"),
-        (texts["frontier_adherence"], "–" if line.adherence is None else f"{line.adherence:.0%}"),
+        (texts["frontier_adherence"], "–" if line.adherence is None else per_cent(line.adherence)),
         (texts["frontier_violations"], str(line.violations)),
     ]
     return [tag("span", name, " ", tag("b", tag("bdi", value))) for name, value in said]
@@ -189,7 +190,7 @@ def _mix(line: Line, texts: Texts) -> Markup:
             "li",
             tag("span", name),
             tag("meter", value=f"{count / total:.4f}", min="0", max="1", aria_label=name),
-            tag("span", f"{count:,} · {count / total:.0%}", class_="amount"),
+            tag("span", f"{count:,} · {per_cent(count / total)}", class_="amount"),
         )
         for name, count in sorted(line.tools.items(), key=lambda item: -item[1])
     ]
@@ -228,9 +229,17 @@ def _differences(found: Report, setting: str, texts: Texts) -> Markup | None:
                 "tr",
                 tag("td", tag("span", str(number), class_="badge-number"), class_="number"),
                 tag("th", tag("bdi", line.setting), scope="row"),
-                tag("td", _signed(apart.accuracy, 100, " %"), data_apart=not apart.accuracy.includes_zero),
-                tag("td", _signed(apart.cost, 1, " $", 5), data_apart=not apart.cost.includes_zero),
-                tag("td", _signed(apart.seconds, 1, " s"), data_apart=not apart.seconds.includes_zero),
+                tag(
+                    "td",
+                    _signed(apart.accuracy, partial(per_cent, digits=1)),
+                    data_apart=not apart.accuracy.includes_zero,
+                ),
+                tag(
+                    "td",
+                    _signed(apart.cost, partial(dollars, digits=5)),
+                    data_apart=not apart.cost.includes_zero,
+                ),
+                tag("td", _signed(apart.seconds, seconds), data_apart=not apart.seconds.includes_zero),
                 tag("td", str(apart.count)),
             )
         )
@@ -260,8 +269,10 @@ def percent(estimate: Estimate) -> str:
     """Return an accuracy with its interval, in per cent."""
     if math.isnan(estimate.mean):
         return "–"
-    mean, low, high = (100 * value for value in estimate)
-    return f"{mean:.1f} % [{low:.1f}–{high:.1f}]" if math.isfinite(estimate.high) else f"{mean:.1f} %"
+    mean = per_cent(estimate.mean, 1)
+    if not math.isfinite(estimate.high):
+        return mean
+    return f"{mean} [{100 * estimate.low:.1f}–{100 * estimate.high:.1f}]"
 
 
 def each_cost(estimate: Estimate) -> str:
@@ -281,6 +292,6 @@ def _ratio(point: Point) -> str:
     return f"{dollars(known.mean, 5)} [{known.low:.5f}–{high}]"
 
 
-def _signed(estimate: Estimate, scale: float, unit: str, digits: int = 1) -> str:
-    mean, low, high = (f"{scale * value:+.{digits}f}" for value in estimate)
-    return f"{mean}{unit} [{low}, {high}]"
+def _signed(estimate: Estimate, shown: Callable[..., str]) -> str:
+    mean, low, high = (shown(value, sign=True) for value in estimate)
+    return f"{mean} [{low}, {high}]"

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from orchestra_app.core.trace import Trace
 from orchestra_app.scoring.reward import Form, rewards
 from orchestra_app.ui.links import link
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
 FORMS: tuple[Form, ...] = ("product", "paper")
@@ -26,7 +26,7 @@ def facts(trace: Trace, siblings: Sequence[Trace], texts: Texts, *, count: int =
     earned = earn(group)
     kept, broken = ("facts_no_violation", "") if not trace.violations else ("facts_violations", "problem")
     lines = [
-        _fact("adherence", texts["facts_adherence"], f"{trace.adherence:.0%}"),
+        _fact("adherence", texts["facts_adherence"], per_cent(trace.adherence)),
         _fact("violations", texts["facts_rules"], texts[kept].format(count=trace.violations), broken),
     ]
     if len(group) > 1:
@@ -97,6 +97,6 @@ def _row(each: Trace, itself: bool, earned: float, texts: Texts) -> Markup:
         tag("td", seconds(each.seconds), class_="seconds"),
         tag("td", texts[f"verdict_{verdict}"], class_="verdict"),
         tag("td", reward(earned, texts), class_="reward"),
-        tag("td", f"{each.adherence:.0%}", class_="followed"),
+        tag("td", per_cent(each.adherence), class_="followed"),
         data_itself="" if itself else None,
     )

@@ -11,7 +11,7 @@ from orchestra_app.core.events import FINISHED
 from orchestra_app.frontier.forecast import FEWEST, Forecast, Forecaster, learn
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.storage.store import Store
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 
 LEARNED = 5_000
 """Saved traces that a forecast is learned from at most, the newest ones."""
@@ -77,6 +77,6 @@ def forecast_line(found: Forecast | None, policy: str, count: int, texts: Texts)
         longest=seconds(found.seconds[1]),
     )
     why = texts["frontier_forecast_why"].format(
-        count=f"{found.count:,}", cost=f"{found.coverage[0]:.0%}", seconds=f"{found.coverage[1]:.0%}"
+        count=f"{found.count:,}", cost=per_cent(found.coverage[0]), seconds=per_cent(found.coverage[1])
     )
     return tag("p", said, " ", tag("span", why, class_="why"), class_="route forecast")

@@ -247,4 +247,4 @@ def settings_shown() -> Markup:
 
 
 def _folded(title: str, *children: Markup) -> Markup:
-    return tag("details", tag("summary", title), *children)
+    return tag("details", tag("summary", title), *children, class_="fold")

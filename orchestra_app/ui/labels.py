@@ -66,6 +66,12 @@ def latest(labels: Mapping[int, Label], owner: str, call_id: str | None = None) 
     return (number, label) if label else None
 
 
+def standing(trace: Trace) -> list[Label]:
+    """Return the labels on the whole trace that nobody has replaced: the latest of each source and person."""
+    whole = sorted((label for label in trace.labels if label.call_id is None), key=lambda label: label.at)
+    return list({(label.source, label.by): label for label in whole}.values())
+
+
 def calls(trace: Trace) -> list[tuple[int, ToolCall]]:
     """Return every call of a trace with the number of its turn, from 1; marks name their place in it."""
     return [(number, call) for number, turn in enumerate(trace.turns, 1) for call in turn.reply.calls]

@@ -8,8 +8,8 @@ from orchestra_app.core.message import ToolCall
 from orchestra_app.core.trace import Label, Trace, called
 from orchestra_app.scoring.contradiction import Contradiction, contradictions
 from orchestra_app.ui.judging import Quote
-from orchestra_app.ui.labels import MARKS, calls, mark_of
-from orchestra_app.ui.markup import dollars, tag
+from orchestra_app.ui.labels import MARKS, calls, mark_of, standing
+from orchestra_app.ui.markup import dollars, moment, tag
 from orchestra_app.ui.visitor import LOCAL
 
 Texts = Mapping[str, str]
@@ -116,18 +116,20 @@ def _labels(trace: Trace, texts: Texts) -> Markup | None:
     if not whole:
         return None
     newest = sorted(whole, key=lambda label: label.at, reverse=True)
-    rows = [tag("li", *_label(label, trace, texts)) for label in newest]
+    current = standing(trace)
+    rows = [tag("li", *_label(label, trace, texts, earlier=label not in current)) for label in newest]
     return tag("section", tag("h4", texts["labels_all"]), tag("ol", *rows, class_="labels"))
 
 
-def _label(label: Label, trace: Trace, texts: Texts) -> list[Markup | None]:
+def _label(label: Label, trace: Trace, texts: Texts, *, earlier: bool) -> list[Markup | None]:
     verdict = {True: "correct", False: "incorrect", None: "unsure"}[label.correct]
     return [
         tag("span", texts[f"verdict_{verdict}"], class_=f"chip {verdict}"),
         tag("b", tag("bdi", who(label, trace.owner, texts))),
+        tag("span", texts["labels_earlier"]) if earlier else None,
         tag("span", texts["labels_stars"].format(rating=label.rating)) if label.rating else None,
         tag("span", texts["gold_was"].format(gold=label.gold), dir="auto") if label.gold else None,
         tag("span", label.note, class_="note", dir="auto") if label.note else None,
         tag("span", dollars(label.charge.cost, 6), class_="cost") if label.charge else None,
-        tag("time", f"{label.at:%Y-%m-%d %H:%M} UTC", datetime=label.at.isoformat()),
+        tag("time", moment(label.at), datetime=label.at.isoformat()),
     ]

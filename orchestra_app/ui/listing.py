@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from orchestra_app.storage.queries import Summary
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, moment, seconds, tag
 
 Texts = Mapping[str, str]
 
@@ -54,7 +54,7 @@ def _row(summary: Summary, texts: Texts, you: str | None) -> Markup:
         tag("span", summary.catalog),
         tag("span", ", ".join(summary.tools)) if summary.tools else None,
         tag("span", person(summary.owner, you, texts), class_="who") if others else None,
-        tag("time", f"{summary.started_at:%Y-%m-%d %H:%M}", datetime=summary.started_at.isoformat()),
+        tag("time", moment(summary.started_at), datetime=summary.started_at.isoformat()),
     ]
     return tag(
         "button",

@@ -1,6 +1,7 @@
 """HTML as values: whatever is not markup already is escaped, so that text stays text."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -35,16 +36,35 @@ def _attribute(name: str, value: Any) -> str:
     return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
 
 
-def dollars(usd: float, digits: int | None = None) -> str:
+# Figures are written alike everywhere: "78.3 %", "−$0.0013", "4.2 s"; with `sign`, what is more has a plus.
+
+
+def dollars(usd: float, digits: int | None = None, *, sign: bool = False) -> str:
     """Return an amount as it is shown: two digits from a dollar on, else four."""
     if digits is None:
-        digits = 2 if usd >= 1 else 4
+        digits = 2 if abs(usd) >= 1 else 4
     least = 10**-digits
-    return f"<${least:.{digits}f}" if 0 < usd < least / 2 else f"${usd:,.{digits}f}"
+    if 0 < usd < least / 2 and not sign:
+        return f"<${least:.{digits}f}"
+    return _signed(usd, f"${abs(usd):,.{digits}f}", sign)
 
 
-def seconds(value: float) -> str:
+def seconds(value: float, *, sign: bool = False) -> str:
     """Return a duration as it is shown."""
-    if value >= 100:
-        return f"{value:,.0f} s"
-    return f"{value:.2f} s" if 0 < value < 0.1 else f"{value:.1f} s"
+    size = abs(value)
+    digits = 0 if size >= 100 else 2 if 0 < size < 0.1 else 1
+    return _signed(value, f"{size:,.{digits}f} s", sign)
+
+
+def per_cent(share: float, digits: int = 0, *, sign: bool = False) -> str:
+    """Return a share of 1 as it is shown."""
+    return _signed(share, f"{100 * abs(share):.{digits}f} %", sign)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment of UTC as it is shown, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _signed(value: float, size: str, sign: bool) -> str:
+    return f"−{size}" if value < 0 else f"+{size}" if sign and value > 0 else size

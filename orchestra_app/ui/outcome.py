@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from orchestra_app.core.trace import Label, Trace
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.labels import standing
+from orchestra_app.ui.markup import dollars, moment, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
 
@@ -24,7 +25,7 @@ def outcome(trace: Trace, texts: Texts) -> Markup:
 
 def headline(trace: Trace, texts: Texts, *, simulated: bool) -> Markup:
     """Return the question of `trace` with where it was asked, and the mark of a run without real money."""
-    facts = [trace.policy, trace.catalog.name, f"{trace.started_at:%Y-%m-%d %H:%M} UTC"]
+    facts = [trace.policy, trace.catalog.name, moment(trace.started_at)]
     return tag(
         "header",
         tag("h2", trace.task.question, dir="auto"),
@@ -49,13 +50,11 @@ def _body(trace: Trace, texts: Texts) -> Markup:
 def _figures(trace: Trace, texts: Texts) -> list[Markup | None]:
     shown = [dollars(trace.cost), seconds(trace.seconds), texts["turns"].format(number=len(trace.turns))]
     if trace.task.preference.weights or trace.task.preference.excluded:
-        shown.append(texts["adherence"].format(share=f"{trace.adherence:.0%}"))
-    return [*(tag("span", figure) for figure in shown), *(_label(label, texts) for label in trace.labels)]
+        shown.append(texts["adherence"].format(share=per_cent(trace.adherence)))
+    return [*(tag("span", figure) for figure in shown), *(_label(label, texts) for label in standing(trace))]
 
 
-def _label(label: Label, texts: Texts) -> Markup | None:
-    if label.call_id:
-        return None
+def _label(label: Label, texts: Texts) -> Markup:
     verdict = {True: "correct", False: "incorrect", None: "unsure"}[label.correct]
     said = texts[f"by_{label.source}"].format(verdict=texts[f"verdict_{verdict}"])
     gold = tag("small", texts["gold_was"].format(gold=label.gold), dir="auto") if label.gold else None

@@ -10,7 +10,7 @@ from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.trace import Trace
 from orchestra_app.scoring.agreement import Agreement
 from orchestra_app.storage.queueing import Progress
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 from orchestra_app.ui.transcript import transcript
 
 Texts = Mapping[str, str]
@@ -25,11 +25,13 @@ def card(trace: Trace, catalog: Catalog | None, texts: Texts) -> list[Markup | N
     facts = [dollars(trace.cost), seconds(trace.seconds), texts["turns"].format(number=len(trace.turns))]
     badge = tag("span", texts["rehearsal_badge"], class_="badge") if trace.simulated else None
     return [
-        tag("h2", trace.task.question, dir="auto"),
+        tag("h2", trace.task.question, dir="auto", tabindex=0),
         tag("p", badge, *(tag("span", fact) for fact in facts), class_="facts"),
         tag("h3", texts["answer"]),
-        tag("div", (trace.answer or "").strip() or "–", class_="text", dir="auto"),
-        tag("p", texts["queue_known"].format(gold=known), class_="known", dir="auto") if known else None,
+        tag("div", (trace.answer or "").strip() or "–", class_="text", dir="auto", tabindex=0),
+        tag("p", texts["queue_known"].format(gold=known), class_="known", dir="auto", tabindex=0)
+        if known
+        else None,
         tag(
             "details",
             tag("summary", texts["transcript"]),
@@ -68,7 +70,7 @@ def progress(found: Progress, texts: Texts) -> Markup:
 def agreed(found: Agreement, twice: float, texts: Texts) -> Markup:
     """Return Cohen's κ between people with its interval, or why there is none yet."""
     if found.kappa is None or found.interval is None or found.observed is None:
-        share = texts["queue_kappa_none"].format(share=f"{twice:.0%}", number=found.pairs)
+        share = texts["queue_kappa_none"].format(share=per_cent(twice), number=found.pairs)
         return tag("section", tag("h3", texts["queue_agreement"]), tag("p", share, class_="quiet"))
     low, high = found.interval
     said = texts["queue_kappa"].format(
@@ -76,7 +78,7 @@ def agreed(found: Agreement, twice: float, texts: Texts) -> Markup:
         low=f"{low:.2f}",
         high=f"{high:.2f}",
         number=found.pairs,
-        share=f"{found.observed:.0%}",
+        share=per_cent(found.observed),
     )
     return tag("section", tag("h3", texts["queue_agreement"]), tag("p", said, class_="kappa"))
 

@@ -32,12 +32,22 @@ def transcript(
     return [*settled, *(_turn(trace, index, catalog, texts) for index in later)]
 
 
+def lasted(trace: Trace, place: int) -> float:
+    """Return the seconds of one turn: from the end of the one before to its own."""
+    before = _end(trace.turns[place - 1]) if place else 0.0
+    return max(0.0, _end(trace.turns[place]) - before)
+
+
+def _end(turn: Turn) -> float:
+    return max(turn.reply.at, *(result.at for result in turn.results), 0.0)
+
+
 def _turn(trace: Trace, index: int, catalog: Catalog | None, texts: Texts) -> Markup:
     turn = trace.turns[index]
     messages = rebuild(trace, index, catalog) if catalog else ()
     return tag(
         "details",
-        _summary(turn, index, texts),
+        _summary(trace, index, texts),
         _forced(turn, texts),
         _block(texts["instruction"], turn.instruction),
         _offered(turn.offered, texts),
@@ -49,12 +59,12 @@ def _turn(trace: Trace, index: int, catalog: Catalog | None, texts: Texts) -> Ma
     )
 
 
-def _summary(turn: Turn, index: int, texts: Texts) -> Markup:
+def _summary(trace: Trace, index: int, texts: Texts) -> Markup:
+    turn = trace.turns[index]
     asked = [called(call) for call in turn.reply.calls] or [texts["no_call"]]
     charges = [*turn.reply.charges, *(charge for result in turn.results for charge in result.charges)]
-    ends = [turn.reply.at, *(result.at for result in turn.results)]
     failed = any(result.error for result in turn.results)
-    figures = f"{dollars(sum(charge.cost for charge in charges))} · {seconds(max(ends))}"
+    figures = f"{dollars(sum(charge.cost for charge in charges))} · {seconds(lasted(trace, index))}"
     return tag(
         "summary",
         tag("span", texts["turn"].format(number=index + 1), class_="number"),

@@ -68,14 +68,14 @@ class View:
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
         bill = (
-            tag("section", tag("h3", texts["bill"]), receipt(trace, texts)) if over or trace.charges else ""
+            [tag("section", tag("h3", texts["bill"]), receipt(trace, texts))] if over or trace.charges else []
         )
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.verdict: gr.Column(visible=over),
-            self.bill: parts(trace.id, bill, *([beside] if beside else [])),
+            self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
             self.transcript: _transcript(trace, texts, pieces),
             self.gold: "",
             self.kept: None,
@@ -113,7 +113,7 @@ def long(trace: Trace) -> bool:
 
 
 def _transcript(trace: Trace, texts: Texts, pieces: Sequence[Markup]) -> dict[str, Any]:
-    return parts(trace.id, tag("h3", texts["transcript"]) if pieces else "", *pieces)
+    return parts(trace.id, *([tag("h3", texts["transcript"]), *pieces] if pieces else ()))
 
 
 def _streamed(text: str) -> list[Markup]:

@@ -14,7 +14,7 @@ from orchestra_app.core.trace import Trace, called
 from orchestra_app.core.usage import Price
 from orchestra_app.frontier.rejudging import Break, first_break, follow
 from orchestra_app.frontier.repricing import Repriced, by_name, columns, reprice
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
 Cell = str | float | None
@@ -137,7 +137,7 @@ def change(was: float, now: float, texts: Texts) -> str:
     """Return how an amount of USD changed, in words."""
     if was == now:
         return texts["study_unchanged"]
-    share = f" ({abs(now - was) / was:.0%})" if was else ""
+    share = f" ({per_cent(abs(now - was) / was)})" if was else ""
     return texts["study_more" if now > was else "study_less"].format(
         amount=dollars(abs(now - was), 6) + share
     )
@@ -160,7 +160,9 @@ def judged(
     seen = follow(trace, preference, catalog)
     facts = [tag("li", _stopped(stopped, trace, texts), data_stopped=bool(stopped))]
     facts.append(
-        tag("li", texts["study_adherence"].format(now=f"{seen.adherence:.0%}", was=f"{trace.adherence:.0%}"))
+        tag(
+            "li", texts["study_adherence"].format(now=per_cent(seen.adherence), was=per_cent(trace.adherence))
+        )
     )
     if seen.forbidden:
         listed = ", ".join(_called(trace, call_id) for call_id in seen.forbidden)

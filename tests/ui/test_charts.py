@@ -107,6 +107,12 @@ def test_an_ellipse_surrounds_each_point_that_costs_something_and_the_others_hav
     assert all(0 <= value <= 1 for value in shown["ellipses"]["y"] if value is not None)
 
 
+def test_the_axis_writes_shares_as_the_table_does():
+    axis = drawn(made())["layout"]["yaxis"]
+    assert (axis["tickformat"], axis["labelalias"]["80%"]) == (".0%", "80 %")
+    assert "100%" not in table(made(), TEXTS["en"]) and "100 %" in table(made(), TEXTS["en"])
+
+
 def test_no_name_becomes_a_tag_in_the_chart_or_the_tables():
     found = made()
     hover = " ".join(traces(drawn(found))["kept"]["hovertext"])
@@ -124,6 +130,8 @@ def test_one_setting_is_shown_with_its_differences_from_every_other():
     for other in ("do-nothing", "twin"):
         assert f"<bdi>{other}</bdi>" in shown
     assert shown.count("<td data-apart") >= 2
+    figures = [cell.split("</td>")[0] for cell in shown.split("<td data-apart>")[1:]]
+    assert any(cell.startswith("−$") for cell in figures) and not any("-" in cell for cell in figures)
     assert 'href="?tab=traces"' in shown
     assert details(found, "nobody", rows(), TEXTS["en"]) is None
 

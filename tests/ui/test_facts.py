@@ -84,7 +84,7 @@ def test_a_trace_without_a_verdict_earns_nothing_and_says_so():
 def test_a_trace_alone_has_adherence_but_no_reward(group: str | None, said: str):
     shown = text(facts(ran("a", group=group, correct=True), [], EN))
     assert EN[said] in shown and EN["facts_reward_product"] not in shown
-    assert "100%" in shown
+    assert "100 %" in shown
 
 
 def test_calls_that_were_not_on_offer_are_counted():

@@ -1,7 +1,7 @@
 """What the page shows of a trace as HTML: text stays text, and every figure is there."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,8 +18,9 @@ from orchestra_app.core.trace import Label, Trace
 from orchestra_app.core.usage import Charge, Kind, Price, Usage
 from orchestra_app.storage.queries import Summary
 from orchestra_app.ui.inventory import inventory
+from orchestra_app.ui.labels_view import said
 from orchestra_app.ui.listing import listing
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, per_cent, seconds, tag
 from orchestra_app.ui.outcome import headline, outcome
 from orchestra_app.ui.receipt import rates, receipt
 from orchestra_app.ui.sheet import parts
@@ -282,6 +283,53 @@ def test_amounts_are_short_and_never_round_to_nothing(usd: float, shown: str):
 )
 def test_durations_are_short(value: float, shown: str):
     assert seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "wanted"),
+    [
+        (per_cent(0.7833, 1), "78.3 %"),
+        (per_cent(1), "100 %"),
+        (per_cent(-0.031, 1, sign=True), "−3.1 %"),
+        (dollars(-0.00013, 5), "−$0.00013"),
+        (dollars(-0.00013, 5, sign=True), "−$0.00013"),
+        (dollars(0.00013, 5, sign=True), "+$0.00013"),
+        (dollars(0.000001, 5, sign=True), "+$0.00000"),
+        (dollars(-1_234.5, sign=True), "−$1,234.50"),
+        (seconds(-0.05, sign=True), "−0.05 s"),
+        (seconds(149.4, sign=True), "+149 s"),
+        (seconds(0, sign=True), "0.0 s"),
+    ],
+)
+def test_every_figure_has_one_style(shown: str, wanted: str):
+    assert shown == wanted
+
+
+def test_a_turn_says_its_own_seconds_and_not_those_since_the_start():
+    trace, later = ran(), ToolCall(id="b", name="later", arguments={})
+    trace.status = "running"
+    trace.apply(
+        ReplyReceived(offered=(), instruction="", reply=Reply(text="", calls=(later,), at=7.5), at=7.5)
+    )
+    trace.apply(ToolFinished(result=ToolResult(call_id="b", at=29.5), at=29.5))
+    summaries = [str(turn).split("</summary>")[0] for turn in transcript(trace, None, EN)]
+    assert "· 3.0 s" in summaries[0] and "· 26.5 s" in summaries[1]
+
+
+def test_a_row_of_the_list_says_that_its_time_is_that_of_utc():
+    assert "2026-01-02 03:04 UTC</time>" in listing([summary("x")], EN, filtered=False)
+
+
+def test_of_several_verdicts_of_one_person_only_the_latest_stands_beside_the_answer():
+    trace = ran()
+    added = trace.labels[0].model_copy(update={"note": "so", "at": STARTED + timedelta(minutes=1)})
+    judged = Label(source="judge", by="gpt-5", correct=True, at=STARTED)
+    trace.labels += [added, judged]
+    shown = outcome(trace, EN)
+    assert (shown.count('data-source="human"'), shown.count('data-source="judge"')) == (1, 1)
+    everything_said = str(said(trace, EN)[1])
+    assert everything_said.count("<li") == 3 and everything_said.count(EN["labels_earlier"]) == 1
+    assert everything_said.index(">so<") < everything_said.index(EN["labels_earlier"])
 
 
 def test_a_sheet_escapes_plain_text_and_keeps_one_string_per_piece():

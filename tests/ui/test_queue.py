@@ -169,4 +169,6 @@ async def test_a_served_trace_tells_neither_verdicts_nor_policy(desk: Desk):
     trace = await desk.workspace.store.get(name)
     assert trace is not None
     shown = "".join(str(each) for each in card(serving.unsigned(trace), None, TEXTS["en"]))
+    # What is too long to show scrolls on its own, with the keys too.
+    assert all(f'<{each} dir="auto" tabindex="0"' in shown for each in ("h2", 'div class="text"'))
     assert "Incorrect" not in shown and ANN.owner not in shown and trace.policy not in shown

@@ -199,7 +199,7 @@ async def test_other_prices_change_what_carries_their_name_and_are_exact(desk, p
     rows = whatif.rows(trace, whatif.booked(trace))
     doubled = [[name, *(None if rate is None else 2 * rate for rate in rates)] for name, *rates in rows]
     bill, costs = whatif.bill(trace, whatif.read(trace, doubled), EN)
-    assert sum(costs) == pytest.approx(2 * trace.cost) and "(100%) more" in str(bill)
+    assert sum(costs) == pytest.approx(2 * trace.cost) and "(100 %) more" in str(bill)
     shown = await filled(desk, panel, ADA, trace.id, "rehearsal")
     table = price_table(desk.workspace.catalog("rehearsal"))
     assert whatif.read(trace, shown[panel.grid]["data"]).keys() == set(whatif.names(trace)) <= set(table)
@@ -246,7 +246,7 @@ async def test_another_budget_or_other_sliders_say_where_it_would_have_stopped(d
     assert "before turn 2" in judged(Budget(cost=None, seconds=None, turns=1))
     models = {charge.who for charge in trace.charges}
     never = judged(FREE, Preference(weights={name: 0.0 for name in known.sliders if name in models}))
-    assert "would not have been on offer" in never and "to 0%" in never
+    assert "would not have been on offer" in never and "to 0 %" in never
     over = form(trace, turn=3)
     over = replace(over, wish=replace(over.wish, budget_cost=1e-6))
     shown = await supposed(desk, panel, ADA, trace.id, over)

@@ -36,6 +36,12 @@ async def test_a_short_trace_is_shown_whole_at_once(turns: int):
     assert not long(trace) and values(shown, brief) == values(shown, whole)
 
 
+async def test_a_run_without_any_turn_has_no_card_for_its_transcript():
+    shown, trace = laid_out(), of(1)
+    trace.turns = []
+    assert shown.kept_trace(trace, EN, None)[shown.transcript]["parts"] == []
+
+
 async def test_what_a_long_trace_shows_first_and_what_follows_is_the_whole():
     shown, trace = laid_out(), of(FIRST + 3)
     whole = shown.kept_trace(trace, EN, None)

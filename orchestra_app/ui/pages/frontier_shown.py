@@ -18,7 +18,7 @@ from orchestra_app.ui import choices, comparison
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.charts import Axis, frontier_chart
 from orchestra_app.ui.links import link
-from orchestra_app.ui.markup import dollars, seconds, tag
+from orchestra_app.ui.markup import dollars, moment, seconds, tag
 from orchestra_app.ui.pages.ask import said
 from orchestra_app.ui.pages.frontier import FrontierPage
 from orchestra_app.ui.sheet import parts
@@ -281,7 +281,7 @@ def _alarmed(found: Report) -> bool:
 
 
 def _titled(made: Sweep) -> str:
-    return f"{made.title} · {made.created_at:%Y-%m-%d %H:%M} · {len(made.questions)} × {len(made.settings)}"
+    return f"{made.title} · {moment(made.created_at)} · {len(made.questions)} × {len(made.settings)}"
 
 
 def _may(desk: Desk, visitor: Visitor, catalog: str) -> bool:
