@@ -118,7 +118,7 @@ function totals() {
   const { budget, reserved } = shot, live = shot.live && shot.speed > 1;
   meter('cost', shot.cost, budget.cost, dollars(shot.cost));
   meter('turns', shot.turns, budget.turns, number(shot.turns));
-  say(one('.more'), reserved ? ' · ' + fill('held', { cost: dollars(reserved) }) : '');
+  say(one('.more'), reserved ? fill('held', { cost: dollars(reserved) }) : '');
   one('.held').style.width = (budget.cost ? Math.min(100, reserved / budget.cost * 100) : 0) + '%';
   say(one('.status'), texts[shot.status]);
   const badge = [shot.simulated && texts.simulated, live && fill('playing', { speed: number(shot.speed) })];
