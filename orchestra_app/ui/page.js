@@ -50,6 +50,23 @@
     waits = true;
   }, true);
 
+  // A slider's box tells only of what the slider can stand at: to Gradio an empty one is 0, which means never.
+  const stood = new WeakMap();
+  const fits = ({ value, min, max }) => value !== '' && Number(value) >= Number(min) && Number(value) <= Number(max);
+  const box = ({ target }) => target.matches?.('.desk input[type=number]') ? target : null;
+  document.addEventListener('focusin', event => { if (box(event)) stood.set(event.target, event.target.value); });
+  document.addEventListener('input', event => {
+    if (!box(event)) return;
+    if (fits(event.target)) stood.set(event.target, event.target.value);
+    else event.stopImmediatePropagation();
+  }, true);
+  document.addEventListener('change', event => {
+    const field = box(event);
+    if (!field || fits(field)) return;
+    field.value = field.value === '' ? stood.get(field) : Math.min(field.max, Math.max(field.min, field.value));
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }, true);
+
   // On a phone the settings would stand above the question: they start folded there.
   const fold = () => {
     const head = document.querySelector('#settings > button.label-wrap, #settings button.label-wrap');

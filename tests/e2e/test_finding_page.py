@@ -89,6 +89,35 @@ def test_filters_order_and_page_stand_in_the_address_and_come_back_from_it(page:
     page.wait_for_url(link)
 
 
+def test_the_focus_goes_with_an_opened_trace_and_comes_back_to_its_row(page: Page, address: str):
+    page.goto(address + "?tab=traces")
+    row = page.locator("#traces .trace", has_text="(t58)")
+    row.focus(timeout=SLOW)
+    page.keyboard.press("Enter")
+    expect(page.locator("#trace-headline h2")).to_be_focused()
+    page.locator("#back").press("Enter")
+    expect(row).to_be_focused()
+
+
+def test_the_browser_goes_back_from_an_opened_trace_to_the_list_and_forth(page: Page, address: str):
+    page.goto(address + "?tab=traces&policy=rules")
+    row, title = page.locator("#traces .trace", has_text="(t57)"), page.locator("#trace-headline h2")
+    row.click(timeout=SLOW)
+    page.wait_for_url("**/?tab=traces&policy=rules&trace=t57")
+    for _ in range(2):
+        page.go_back()
+        expect(row).to_be_visible(timeout=SLOW)
+        expect(title).to_have_count(0)
+        page.wait_for_url("**/?tab=traces&policy=rules")
+        page.go_forward()
+        expect(title).to_contain_text("(t57)", timeout=SLOW)
+        page.wait_for_url("**&trace=t57")
+    page.locator("button[data-tab-id=catalog][role=tab]").click()
+    page.wait_for_url("**/?tab=catalog")
+    page.go_back()
+    expect(row).to_be_visible(timeout=SLOW)
+
+
 def test_marks_lead_to_the_group_and_the_parent_and_an_empty_list_back_to_all(page: Page, address: str):
     page.goto(address + "?tab=traces&group=sweep-1/*-w1")
     expect(page.locator("#traces .trace")).to_have_count(2, timeout=SLOW)

@@ -254,6 +254,34 @@ def test_a_preset_moves_sliders_and_budget_and_the_route_line_follows(page: Page
     expect(page.locator("#route")).to_contain_text("No answer is possible")
 
 
+@pytest.mark.parametrize(("typed", "stands"), [("", "0.5"), ("7", "1"), ("-3", "0"), ("0.3", "0.3")])
+def test_a_slider_stands_where_it_can_whatever_its_box_was_given(
+    page: Page, address: str, typed: str, stands: str
+):
+    opened(page, address)
+    box, track = (page.locator(f"#prefer-gpt-5 input[type={kind}]") for kind in ("number", "range"))
+    box.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.type(typed)
+    # Half typed, nothing has moved; an empty box has not become "never".
+    assert float(track.input_value()) in (0.5, float(stands))
+    page.keyboard.press("Tab")
+    expect(box).to_have_value(stands)
+    expect(track).to_have_value(stands)
+
+
+def test_the_frontier_says_that_its_figures_are_on_the_way(plain: Page, address: str):
+    page = opened(plain, address)
+    page.route("**/queue/join*", lambda _: None)
+    page.locator("button[data-tab-id=frontier][role=tab]").click()
+    expect(page.locator("#frontier-waiting")).to_have_text("Working out the figures…")
+    page.unroute("**/queue/join*")
+    page.goto(address + "?tab=frontier")
+    expect(page.locator("#frontier-table .sheet > *").first).to_be_visible(timeout=SLOW)
+    expect(page.locator("#frontier-waiting")).not_to_be_visible()
+
+
 def test_a_model_at_zero_is_never_called(page: Page, address: str):
     opened(page, address)
     page.locator("#prefer-gpt-5-mini input[type=number]").fill("0")
@@ -261,7 +289,7 @@ def test_a_model_at_zero_is_never_called(page: Page, address: str):
     asked(page, typed("twodoc", 11))
     answered(page)
     expect(page.locator("#bill tbody .who")).not_to_contain_text(["gpt-5-mini"])
-    expect(page.locator("#answer .outcome")).to_contain_text("100% as you wished")
+    expect(page.locator("#answer .outcome")).to_contain_text("100 % as you wished")
 
 
 def test_the_list_opens_a_trace_filters_and_deletes_it(page: Page, address: str):

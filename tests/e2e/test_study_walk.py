@@ -16,6 +16,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SLOW = 60_000
 QUESTIONS = 40
+FILLED = """() => {
+  const box = document.querySelector('#frontier-chart'), drawn = box?.querySelector('.main-svg');
+  return box?.offsetWidth && Math.abs(drawn?.clientWidth - box.clientWidth) < 2;
+}"""
 SETTINGS = ("best-expert", "best-pipeline", "cheapest", "do-nothing", "random", "rules", "small")
 
 
@@ -91,6 +95,14 @@ def read_the_chart(page: Page, folder: Path) -> None:
         page.locator("#frontier-png").click()
     saved.value.save_as(folder / "chart.png")
     assert (folder / "chart.png").read_bytes().startswith(b"\x89PNG")
+    # What changes while its tab is hidden is put right once it is shown.
+    wide = page.viewport_size
+    assert wide
+    for size in ({"width": 1000, "height": wide["height"]}, wide):
+        tab(page, "train")
+        page.set_viewport_size(size)  # pyright: ignore[reportArgumentType]
+        tab(page, "frontier")
+        page.wait_for_function(FILLED, timeout=SLOW)
 
 
 def open_one_of_a_point(page: Page) -> None:

@@ -7,6 +7,13 @@ import gradio as gr
 from orchestra_app.ui.pages.ask import QUIET
 
 ARRIVED = """() => {
+  window.addEventListener('popstate', () => {
+    const here = new URLSearchParams(location.search), back = document.querySelector('#back');
+    if (here.get('tab') === 'traces' && !here.has('trace') && back?.offsetParent) return back.click();
+    // What comes in before it is gone writes no address.
+    window.arrived = false;
+    location.reload();
+  });
   const named = new URLSearchParams(location.search).get('tab');
   // Gradio also tells of the tab that is there at first, before the link was read.
   requestAnimationFrame(() => {
@@ -15,7 +22,10 @@ ARRIVED = """() => {
     document.querySelector(`button[role=tab][data-tab-id="${CSS.escape(named)}"]`)?.click();
   });
 }"""
-"""Opens the tab of a link; the Traces page reads the rest of its own links and opens itself."""
+"""Opens the tab of a link, and follows the browser back and forth.
+
+The Traces page reads the rest of its own links and opens itself.
+"""
 TURNED = """() => {
   if (!window.arrived) return;
   const here = new URLSearchParams(location.search);

@@ -132,6 +132,7 @@ def frontier_page(browser: gr.BrowserState, catalogs: Choices) -> FrontierPage:
                     png = gr.Button(
                         label("frontier_png"), size="sm", scale=0, min_width=60, elem_id="frontier-png"
                     )
+            gr.Markdown(label("frontier_waiting"), container=False, elem_id="frontier-waiting")
             table = sheet(elem_id="frontier-table")
             details = sheet(elem_id="frontier-details")
             with gr.Accordion(

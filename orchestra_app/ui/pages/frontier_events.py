@@ -37,6 +37,20 @@ CLICKS = """() => {
     });
   }, true);
 }"""
+FIT = """() => {
+  // What is drawn while its tab is hidden has a width of Plotly's own.
+  const fit = () => {
+    const plot = document.querySelector('#frontier-chart .js-plotly-plot'), wide = plot?.offsetWidth;
+    if (wide && window.Plotly && plot._fullLayout?.width !== wide) window.Plotly.Plots.resize(plot);
+  };
+  const look = () => {
+    const page = document.querySelector('.frontier');
+    if (!page) return requestAnimationFrame(look);
+    if (!page.dataset.fits) new ResizeObserver(fit).observe(page);
+    page.dataset.fits = 'yes';
+  };
+  look();
+}"""
 PNG = """() => {
   const plot = document.querySelector('#frontier-chart .js-plotly-plot');
   if (!plot || !window.Plotly) return;
@@ -155,6 +169,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
 
     blocks.load(None, None, None, js=CLICKS, **QUIET)
     blocks.unload(leave)
+    tab.select(None, None, None, js=FIT, **QUIET)
     followed(tab.select(arrive, [*here, form.policies], menus, **many))
     followed(page.catalog.input(arrive, [*here, form.policies], menus, **many))
     followed(page.source.input(lambda: None, None, page.problem, **QUIET))

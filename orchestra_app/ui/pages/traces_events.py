@@ -15,14 +15,28 @@ from orchestra_app.ui.pages.ask import QUIET, said
 from orchestra_app.ui.pages.study import turns_to
 from orchestra_app.ui.pages.study_events import wire_study
 from orchestra_app.ui.pages.traces import TracesPage, at, listed, listing_shown, restored
-from orchestra_app.ui.pages.traces_list_events import MANY, chosen, wire_list
+from orchestra_app.ui.pages.traces_list_events import ADDRESS, MANY, chosen, wire_list
 from orchestra_app.ui.sheet import parts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, token
 
-PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(() => done([]))))"
-"""Waits until the browser has painted what came last."""
+PAINTED = """() => new Promise(done => requestAnimationFrame(() => setTimeout(() => {
+  done([]);
+  setTimeout(() => {
+    const title = document.querySelector('#trace-headline h2');
+    if (!title?.offsetParent || document.activeElement !== document.body) return;
+    title.tabIndex = -1;
+    title.focus({ preventScroll: true });
+  });
+})))"""
+"""Waits until the browser has painted an opened trace, and then gives it the focus that the list had."""
+LEFT = """() => requestAnimationFrame(() => setTimeout(() => {
+  if (document.activeElement !== document.body) return;
+  const rows = [...document.querySelectorAll('#traces .trace')];
+  (rows.find(row => row.dataset.id === window.opened) || rows[0])?.focus();
+}))"""
+"""Gives the focus to the row of the trace that was left, or to the first."""
 
 
 def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tabs, tab: gr.Tab) -> None:
@@ -142,11 +156,14 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     blocks.unload(leave)
     back = page.back.click(turn_back, None, turn, **QUIET)
-    back.then(show, inputs, rows, **MANY)
+    back.then(None, js=LEFT, **QUIET)
+    back.then(show, inputs, rows, **MANY).then(None, page.address, None, js=ADDRESS, **QUIET)
     page.delete.click(lambda: gr.Row(visible=True), None, page.sure, **QUIET)
     page.keep.click(lambda: gr.Row(visible=False), None, page.sure, **QUIET)
     removed = page.confirm.click(remove, [page.browser, page.current], [*turn, page.problem], **QUIET)
-    removed.then(show, inputs, rows, **MANY)
+    removed.then(show, inputs, rows, **MANY).then(None, page.address, None, js=ADDRESS, **QUIET).then(
+        None, js=LEFT, **QUIET
+    )
     page.view.live.skip(_skip(desk), [page.browser, page.current], None, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
     wire_study(desk, page, study_opens, inputs, view, after=shown)

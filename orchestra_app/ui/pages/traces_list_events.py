@@ -13,12 +13,19 @@ from orchestra_app.ui.visitor import Visitor, token
 
 MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
 ADDRESS = """(shown) => {
-  if (!shown?.link) return;
-  const before = new URLSearchParams(location.search);
-  const own = before.has('tab') || before.has('trace');
-  history.replaceState(own ? history.state : { before: location.search }, '', shown.link);
+  if (!shown?.link || window.arrived === false) return;
+  const here = new URLSearchParams(location.search), opens = new URLSearchParams(shown.link).get('trace');
+  // A list may come later than the trace that was opened from it meanwhile.
+  if (!opens && document.querySelector('#trace-headline .sheet:not(:empty)')) return;
+  const own = here.has('tab') || here.has('trace'), state = own ? history.state : { before: location.search };
+  if (opens) window.opened = opens;
+  const anew = opens && here.get('tab') === 'traces' && !here.has('trace');
+  history[anew ? 'pushState' : 'replaceState'](state, '', shown.link);
 }"""
-"""Writes where the page stands into the address, and keeps what another tab had there."""
+"""Writes where the page stands into the address, and keeps what another tab had there.
+
+From the list to a trace is a step of its own, which the browser can go back.
+"""
 TYPED = """(_, ...others) => {
   return [{ typed: !!document.activeElement?.matches('.filters input, .filters textarea') }, ...others];
 }"""
