@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -89,7 +89,22 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         # At every step of any event Gradio copies the state of all that ever was to show progress.
         if event.show_progress == "hidden":
             event.show_progress_on = []
+        if event.renderable and event.fn:
+            event.fn = _whole(event.fn)
     return blocks.queue(max_size=64, default_concurrency_limit=None)
+
+
+def _whole(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a part of the page be drawn without a break, on the server's loop.
+
+    Gradio draws in threads; two of one page change and walk through the same list of its components, and the
+    one that walks fails.
+    """
+
+    async def drawn(*values: Any) -> Any:
+        return draw(*values)
+
+    return drawn
 
 
 def private(host: str) -> bool:

@@ -1,10 +1,11 @@
-() => {
+undrawn => {
   // Gradio keeps a status of every input of every event that ever ran, and copies them all at each step of any
   // event. It joins them to the list of what shows progress; where that is empty, the whole is.
   for (const { show_progress_on: shown } of window.gradio_config?.dependencies || []) {
     if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
   }
 
+  const PATIENCE = 20_000, language = /^zh\b/i.test(navigator.language) ? 'zh' : 'en';
   const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
   const seen = node => node && node.offsetParent !== null && !node.disabled;
   const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure', s: 'skip', u: 'undo' };
@@ -39,15 +40,25 @@
     button.click();
   });
 
-  // The form works once its sliders are drawn: what is pressed before waits for them.
+  // The form works once its sliders are drawn: what is pressed before waits for them, though not for ever.
   const drawn = () => document.querySelector('#mixer input[type=range]');
-  let waits = false;
-  const press = () => drawn() ? requestAnimationFrame(() => { waits = false; document.querySelector('#ask')?.click(); }) : requestAnimationFrame(press);
+  let pressed = null;
+  const press = () => {
+    if (!drawn() && performance.now() - pressed < PATIENCE) return requestAnimationFrame(press);
+    pressed = null;
+    document.querySelector('#undrawn')?.remove();
+    if (drawn()) return requestAnimationFrame(() => document.querySelector('#ask')?.click());
+    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: undrawn[language] });
+    const box = Object.assign(document.createElement('div'), { id: 'undrawn', className: 'sheet' });
+    box.append(told);
+    document.querySelector('.question-card').after(box);
+  };
   document.addEventListener('click', event => {
     if (drawn() || !event.target.closest?.('#ask')) return;
     event.stopImmediatePropagation();
-    if (!waits) press();
-    waits = true;
+    if (pressed !== null) return;
+    pressed = performance.now();
+    press();
   }, true);
 
   // A slider's box tells only of what the slider can stand at: to Gradio an empty one is 0, which means never.

@@ -62,6 +62,7 @@ ENGLISH = {
     "too_busy": "Too many questions are under way here; try again in a moment.",
     "too_many": "You have {number} questions under way; wait until one is done, or stop it.",
     "no_trace": "There is no trace {id} that you may see.",
+    "undrawn": "The sliders could not be drawn, so nothing was asked: reload the page.",
     "no_such": "Choose something from the list of {field}.",
     # a run
     "answer": "Answer",

@@ -57,6 +57,7 @@ CHINESE = {
     "too_busy": "正在运行的问题太多，请稍后再试。",
     "too_many": "你有 {number} 个问题正在运行；请等其中一个完成，或停止它。",
     "no_trace": "没有你可以查看的轨迹 {id}。",
+    "undrawn": "滑块未能显示，因此没有提问：请重新加载页面。",
     "no_such": "请从{field}列表中选择。",
     "answer": "答案",
     "ended_exhausted": "预算用完时还没有答案。",

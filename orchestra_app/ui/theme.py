@@ -1,9 +1,12 @@
 """The look: an own theme on Gradio's base, the style sheet, the bundled fonts and the page's script."""
 
+import json
 from pathlib import Path
 from urllib.parse import quote
 
 from gradio.themes import Base, Color, Font, sizes
+
+from orchestra_app.ui.texts import TEXTS
 
 HERE = Path(__file__).parent
 ASSETS = HERE.parents[1] / "assets"
@@ -191,7 +194,9 @@ def css() -> str:
 
 def script() -> str:
     """Return the page's own script: shortcuts, and the settings folded on a phone."""
-    return (HERE / "page.js").read_text(encoding="utf-8")
+    source = (HERE / "page.js").read_text(encoding="utf-8")
+    undrawn = {language: texts["undrawn"] for language, texts in TEXTS.items()}
+    return f"() => ({source})({json.dumps(undrawn)})"
 
 
 def _faces() -> list[str]:

@@ -87,6 +87,25 @@ def test_what_is_asked_before_the_sliders_are_drawn_waits_for_them(page: Page, a
     answered(page)
 
 
+UNDRAWN = """
+const find = Document.prototype.querySelector;
+Document.prototype.querySelector = function (what) {
+  return /^#mixer input/.test(what) ? null : find.call(this, what);
+};
+"""
+
+
+def test_what_is_asked_of_a_page_whose_sliders_never_come_is_told_to_reload_it(page: Page, address: str):
+    page.add_init_script(UNDRAWN)
+    page.clock.install()
+    page.goto(address)
+    asked(page, typed("arithmetic", 8))
+    expect(page.locator("#undrawn")).to_have_count(0)
+    page.clock.fast_forward(25_000)
+    expect(page.locator("#undrawn [role=alert]")).to_contain_text("reload the page")
+    assert "run=" not in page.url
+
+
 def test_a_link_names_its_tab_and_the_address_follows_the_tabs(page: Page, address: str):
     page.goto(address + "?tab=frontier")
     expect(page.locator("#frontier-form")).to_be_visible(timeout=SLOW)

@@ -1,10 +1,15 @@
 """The page that is built: strangers spend no real money on it without a cap, and its events stay cheap."""
 
+import asyncio
+import sys
+
 import pytest
+from gradio.state_holder import SessionState
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.ui.app import build
 from orchestra_app.ui.asking import Desk, begin
+from orchestra_app.ui.pages.study_shown import Mixed
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish
 from orchestra_app.workspace import Workspace
@@ -46,4 +51,31 @@ async def test_no_event_makes_gradio_copy_the_state_of_what_it_writes_to():
         page = build(workspace)
         assert page.fns and all(event.show_progress_on == [] for event in page.fns.values())
     finally:
+        await workspace.aclose()
+
+
+async def test_two_mixers_of_one_page_are_drawn_at_once_and_neither_fails():
+    workspace = await Workspace.open()
+    quick, page = sys.getswitchinterval(), build(workspace)
+    sys.setswitchinterval(1e-5)
+    try:
+        catalog = workspace.catalog("rehearsal")
+        asked = {"catalog": "rehearsal", "obstacles": {}, "language": "en"}
+        drawings = [event for event in page.fns.values() if event.renderable]
+        wanted = (asked, Mixed(catalog, {}, {}, "en"))
+        for _ in range(12):
+            session = SessionState(page)
+            for event, value in zip(drawings, wanted, strict=True):
+                session[event.inputs[0]._id] = value
+            drawn = await asyncio.gather(
+                *(
+                    page.process_api(event, [None], state=session, in_event_listener=True)
+                    for event in drawings
+                )
+            )
+            for each in drawn:
+                kinds = [component["type"] for component in each["render_config"]["components"]]
+                assert kinds.count("slider") == len(catalog.sliders)
+    finally:
+        sys.setswitchinterval(quick)
         await workspace.aclose()
