@@ -107,6 +107,8 @@ async def label(
     verdict = None if unsure else correct
     async with opened() as workspace:
         trace = await existing(workspace, trace_id)
+        if correct and not trace.answer:
+            raise ConfigError("There is no answer that could be correct: give --incorrect or --unsure.")
         made = Label(source="human", correct=verdict, gold=gold, note=note, by="local", at=datetime.now(UTC))
         await workspace.store.add_label(trace.id, made)
     console.print(f"Trace {trace.id} is labelled.", markup=False)

@@ -138,9 +138,15 @@ async def _found(desk: Desk, visitor: Visitor, trace_id: Any, owner: str | None)
 
 
 async def judge(desk: Desk, visitor: Visitor, trace_id: Any, verdict: Any, details: Details) -> int:
-    """Keep a visitor's verdict on their own trace and return the label's id; raises ConfigError."""
+    """Keep a visitor's verdict on their own trace and return the label's id; raises ConfigError.
+
+    A trace without an answer cannot be correct: it would earn a reward for nothing.
+    """
     trace = await find(desk, visitor, trace_id)
-    label = whole(visitor.owner, verdict, details, TEXTS[visitor.language])
+    texts = TEXTS[visitor.language]
+    label = whole(visitor.owner, verdict, details, texts)
+    if label.correct and not trace.answer:
+        raise ConfigError(texts["labels_none_correct"])
     return await desk.workspace.store.add_label(trace.id, label)
 
 

@@ -88,10 +88,10 @@ async def _judgeable(desk: Desk, visitor: Visitor, trace_id: Any) -> tuple[Trace
     texts = TEXTS[visitor.language]
     trace = await find(desk, visitor, trace_id)
     gold = gold_of(trace)
-    if gold is None:
-        raise ConfigError(texts["labels_no_gold"])
     if not trace.answer or trace.status != "answered":
         raise ConfigError(texts["labels_no_answer"])
+    if gold is None:
+        raise ConfigError(texts["labels_no_gold"])
     return trace, gold
 
 
@@ -107,7 +107,7 @@ async def _of_catalog(desk: Desk, name: str, trace: Trace, gold: str) -> AsyncGe
         if not can_judge(model):
             continue
         if reason := obstacles.get(model_name):
-            yield f"{model_name}: {reason}"
+            yield reason
         elif model.price is not None and (quote := _quote(parts, model_name, trace, gold)):
             yield quote
 

@@ -32,6 +32,7 @@ async def amend(desk: Desk, visitor: Visitor, trace_id: Any, details: Details) -
 async def mark(desk: Desk, visitor: Visitor, trace_id: Any, name: str, place: str) -> int | None:
     """Mark one call of a visitor's trace and return the label's id; the same mark again takes it back.
 
+    The mark before it stays, so that taking the new one back restores it.
     place: where the call stands among all calls of the trace, from 0. Raises ConfigError.
     """
     texts, store = TEXTS[visitor.language], desk.workspace.store
@@ -42,10 +43,12 @@ async def mark(desk: Desk, visitor: Visitor, trace_id: Any, name: str, place: st
     call_id = called[int(place)][1].id
     kept = await store.labels(trace.id)
     before = labels.latest(kept, visitor.owner, call_id)
+    again = before is not None and before[1].correct is MARKS[name]
     for number, label in kept.items():
-        if label.source == "human" and label.by == visitor.owner and label.call_id == call_id:
+        mine = label.source == "human" and label.by == visitor.owner and label.call_id == call_id
+        if mine and (again or before is None or number != before[0]):
             await store.remove_label(number)
-    if before and before[1].correct is MARKS[name]:
+    if again:
         return None
     made = labels.made(texts, correct=MARKS[name], call_id=call_id, by=visitor.owner)
     return await store.add_label(trace.id, made)
@@ -59,7 +62,7 @@ async def check(desk: Desk, visitor: Visitor, trace_id: Any) -> Label:
     texts = TEXTS[visitor.language]
     trace = await find(desk, visitor, trace_id)
     if gold_of(trace) is None:
-        raise ConfigError(texts["labels_no_gold"])
+        raise ConfigError(texts["labels_no_gold" if trace.answer else "labels_no_answer"])
     label = await verdict(trace, desk.workspace.sandbox)
     if label is None:
         ended = trace.status in ("running", "stopped", "interrupted")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.message import ToolCall
 from orchestra_app.core.trace import Label, Trace
+from orchestra_app.scoring.verdict import MATCH, MATHS, NO_ANSWER
 
 MAX_GOLD = 20_000
 MAX_NOTE = 4_000
@@ -17,6 +18,7 @@ VERDICTS: Mapping[str, bool | None] = {"correct": True, "incorrect": False, "uns
 MARKS: Mapping[str, bool | None] = {"useful": True, "wasteful": None, "wrong": False}
 """What a mark on a call stands for in its label's `correct`."""
 Texts = Mapping[str, str]
+_COMPARED = {MATCH: "labels_how_match", MATHS: "labels_how_maths", NO_ANSWER: "labels_how_none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ def standing(trace: Trace) -> list[Label]:
 def calls(trace: Trace) -> list[tuple[int, ToolCall]]:
     """Return every call of a trace with the number of its turn, from 1; marks name their place in it."""
     return [(number, call) for number, turn in enumerate(trace.turns, 1) for call in turn.reply.calls]
+
+
+def note_of(label: Label, texts: Texts) -> str:
+    """Return a label's note in the reader's language where the comparison wrote it."""
+    key = _COMPARED.get(label.note or "") if label.source == "benchmark" else None
+    return texts[key] if key else label.note or ""
 
 
 def mark_of(label: Label) -> str:

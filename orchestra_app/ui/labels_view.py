@@ -8,7 +8,7 @@ from orchestra_app.core.message import ToolCall
 from orchestra_app.core.trace import Label, Trace, called
 from orchestra_app.scoring.contradiction import Contradiction, contradictions
 from orchestra_app.ui.judging import Quote
-from orchestra_app.ui.labels import MARKS, calls, mark_of, standing
+from orchestra_app.ui.labels import MARKS, calls, mark_of, note_of, standing
 from orchestra_app.ui.markup import dollars, moment, tag
 from orchestra_app.ui.visitor import LOCAL
 
@@ -129,7 +129,7 @@ def _label(label: Label, trace: Trace, texts: Texts, *, earlier: bool) -> list[M
         tag("span", texts["labels_earlier"]) if earlier else None,
         tag("span", texts["labels_stars"].format(rating=label.rating)) if label.rating else None,
         tag("span", texts["gold_was"].format(gold=label.gold), dir="auto") if label.gold else None,
-        tag("span", label.note, class_="note", dir="auto") if label.note else None,
+        tag("span", note_of(label, texts), class_="note", dir="auto") if label.note else None,
         tag("span", dollars(label.charge.cost, 6), class_="cost") if label.charge else None,
         tag("time", moment(label.at), datetime=label.at.isoformat()),
     ]

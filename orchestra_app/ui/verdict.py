@@ -9,7 +9,7 @@ from markupsafe import Markup
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import judging, labelling
 from orchestra_app.ui.asking import Desk, find, judge, take_back
-from orchestra_app.ui.labels import VERDICTS, Details
+from orchestra_app.ui.labels import VERDICTS, Details, note_of
 from orchestra_app.ui.labels_view import quoted, said
 from orchestra_app.ui.markup import dollars, tag
 from orchestra_app.ui.outcome import outcome
@@ -101,7 +101,7 @@ async def compared(desk: Desk, visitor: Visitor, trace_id: str) -> tuple[Any, ..
     async def compare() -> Said:
         label = await labelling.check(desk, visitor, trace_id)
         verdict = texts[f"verdict_{'correct' if label.correct else 'incorrect'}"]
-        return texts["labels_compared"].format(verdict=verdict, how=label.note), None
+        return texts["labels_compared"].format(verdict=verdict, how=note_of(label, texts)), None
 
     return await _done(desk, visitor, trace_id, compare)
 

@@ -44,6 +44,7 @@ class View:
     def outputs(self) -> list[Any]:
         """The components that `shown` gives values for."""
         shown = [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript]
+        shown.append(self.buttons["correct"])
         return [*shown, self.gold, self.kept, *self.details.outputs]
 
     def shown(
@@ -75,6 +76,7 @@ class View:
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.verdict: gr.Column(visible=over),
+            self.buttons["correct"]: gr.Button(interactive=bool(trace.answer)),
             self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
             self.transcript: _transcript(trace, texts, pieces),
             self.gold: "",

@@ -2,17 +2,21 @@
 
 from collections.abc import AsyncIterator
 
+import gradio as gr
 import pytest
 from markupsafe import Markup
 
 from orchestra_app.core.errors import ConfigError, OrchestraError
+from orchestra_app.core.task import Budget
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.loop import Options
+from orchestra_app.scoring.verdict import MATCH, MATHS, NO_ANSWER
 from orchestra_app.ui import judging, labelling
 from orchestra_app.ui.asking import Desk, find, judge, take_back
-from orchestra_app.ui.labels import MARKS, Details
+from orchestra_app.ui.labels import MARKS, Details, note_of
 from orchestra_app.ui.labels_view import said, who
 from orchestra_app.ui.texts import TEXTS
+from orchestra_app.ui.view import view
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.workspace import Workspace
 from tests.cli.fake_catalog import write_catalog
@@ -30,9 +34,9 @@ async def desk() -> AsyncIterator[Desk]:
     await workspace.aclose()
 
 
-async def asked(desk: Desk, question: str = "What is 6 * 7?") -> Trace:
+async def asked(desk: Desk, question: str = "What is 6 * 7?", *, cost: float | None = 0.1) -> Trace:
     orchestrator = await desk.workspace.orchestrator("rehearsal")
-    task = desk.workspace.task(question, "rehearsal")
+    task = desk.workspace.task(question, "rehearsal", budget=Budget(cost=cost))
     rollout = desk.workspace.rollout(orchestrator, task, Options(owner=ANN.owner))
     return [trace async for _, trace in rollout][-1]
 
@@ -44,11 +48,37 @@ async def test_marks_toggle_replace_each_other_and_leave_the_verdict_alone(desk:
     for name in (*MARKS, "useful"):
         made_id = await labelling.mark(desk, ANN, trace.id, name, "0")
         marked = [each for each in (await find(desk, ANN, trace.id)).labels if each.call_id]
-        assert [each.correct for each in marked] == [MARKS[name]]
+        assert marked[-1].correct is MARKS[name] and len(marked) <= 2
         assert (await find(desk, ANN, trace.id)).correct is True
     assert made_id is not None
     assert await labelling.mark(desk, ANN, trace.id, "useful", "0") is None
     assert not [each for each in (await find(desk, ANN, trace.id)).labels if each.call_id]
+
+
+async def test_a_mark_that_replaced_another_gives_its_place_back_when_it_is_taken_back(desk: Desk):
+    trace = await asked(desk)
+    await labelling.mark(desk, ANN, trace.id, "useful", "0")
+    replaced = await labelling.mark(desk, ANN, trace.id, "wrong", "0")
+    assert await take_back(desk, ANN, trace.id, replaced)
+    marked = [each for each in (await find(desk, ANN, trace.id)).labels if each.call_id]
+    assert [each.correct for each in marked] == [MARKS["useful"]]
+
+
+async def test_a_run_without_an_answer_is_never_correct_and_says_that_there_is_nothing_to_judge(desk: Desk):
+    trace = await asked(desk, "What is 6 * 7?", cost=0.0)
+    assert trace.answer is None
+    with pytest.raises(ConfigError, match="no answer that could be correct"):
+        await judge(desk, ANN, trace.id, "correct", Details())
+    for attempt in (labelling.check(desk, ANN, trace.id), judging.quotes(desk, ANN, trace.id)):
+        with pytest.raises(ConfigError, match="There is no answer to judge"):
+            await attempt
+    await judge(desk, ANN, trace.id, "incorrect", Details())
+    assert (await find(desk, ANN, trace.id)).correct is False
+    with gr.Blocks():
+        view_ = view()
+    for each in (trace, await asked(desk)):
+        shown = view_.shown(each, TEXTS["en"], catalog=None, pieces=[])
+        assert shown[view_.buttons["correct"]].interactive is (each.answer is not None)
 
 
 async def test_details_are_added_to_the_verdict_and_taken_back(desk: Desk):
@@ -102,7 +132,9 @@ async def test_an_answer_is_compared_for_nothing_and_said_only_once(desk: Desk):
 async def test_without_a_model_the_judge_is_refused_in_a_sentence(desk: Desk):
     trace = await asked(desk)
     await judge(desk, ANN, trace.id, "correct", Details(gold="42"))
-    with pytest.raises(ConfigError, match=r"No model can judge now\. .*OPENAI_API_KEY"):
+    with pytest.raises(
+        ConfigError, match=r"No model can judge now\. \S+ needs an API key: set OPENAI_API_KEY"
+    ):
         await judging.quotes(desk, ANN, trace.id)
 
 
@@ -136,6 +168,13 @@ def test_names_are_told_only_as_far_as_privacy_allows():
         ("visitor:1", "local", "someone"),
     ):
         assert who(label(True, by=by), owner, texts) == shown
+
+
+def test_what_the_comparison_notes_is_read_in_the_readers_language_and_a_persons_note_as_it_was_written():
+    for note in (MATCH, MATHS, NO_ANSWER):
+        compared = label(True, source="benchmark", note=note)
+        assert note_of(compared, TEXTS["en"]) == note != note_of(compared, TEXTS["zh"])
+        assert note_of(label(True, note=note), TEXTS["zh"]) == note
 
 
 @pytest.mark.parametrize("language", TEXTS)
