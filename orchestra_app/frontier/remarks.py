@@ -25,6 +25,7 @@ ENGLISH = {
     "what else was offered, and at the reward if this policy was trained.",
     "frontier_title_labelled": "labelled traces so far",
     "frontier_n_questions": "n = {count} questions",
+    "frontier_none_compared": "too few questions to compare",
     "frontier_of_catalog": "catalogue {name}",
     "frontier_prices": "prices of {days}",
     "frontier_no_prices": "no dated prices",

@@ -79,10 +79,12 @@ class Report:
         """Return what goes with every figure: n, the day of the prices, real or simulated."""
         money = {True: "frontier_simulated", False: "frontier_real", None: "frontier_mixed"}[self.simulated]
         days = ", ".join(self.prices)
+        # Where nothing is compared, the lines still stand on questions of their own.
+        few = not self.count and any(line.point.count for line in self.lines)
         said = [
             texts["frontier_title_labelled"] if self.title == LABELLED else self.title,
-            texts["frontier_n_questions"].format(count=self.count)
-            + (f" × {self.repeats}" if self.repeats > 1 else ""),
+            texts["frontier_none_compared" if few else "frontier_n_questions"].format(count=self.count)
+            + (f" × {self.repeats}" if self.repeats > 1 and not few else ""),
             texts["frontier_of_catalog"].format(name=self.catalog),
             texts["frontier_prices"].format(days=days) if days else texts["frontier_no_prices"],
             texts[money],

@@ -101,9 +101,10 @@ def nothing_to_learn(tally: Tally) -> str:
         (tally.unanswered, "rollouts without an answer"),
         (tally.too_long, "turns that are too long"),
     )
-    said = ", ".join(f"{number:,} {what}" for number, what in reasons if number) or "no labelled trace"
+    said = "; ".join(f"{what}: {number:,}" for number, what in reasons if number) or "no labelled trace"
     return (
-        f"There is no labelled group with spread to learn from: {said}. Let the same questions be answered "
-        "several times, some rightly and some wrongly, and label them: orchestra frontier --set "
+        f"There is no labelled group with spread to learn from ({said}). Let the same questions be answered "
+        "several times, some rightly and some wrongly, and label them: in the rehearsal on the Frontier tab, "
+        "with the questions “Rehearsal, train” and 4 repeats, or by orchestra frontier --set "
         "rehearsal:train --limit 60 --repeats 4"
     )

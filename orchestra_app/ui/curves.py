@@ -5,13 +5,21 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from orchestra_app.training.progress import Evaluated, Progress, Stepped
+from orchestra_app.training.progress import Evaluated, Progress, Started, Stepped
 from orchestra_app.ui.markup import dollars, seconds, tag
 
 WIDTH, HEIGHT = 240, 84
 LEFT, TOP, BOTTOM = 4.0, 8.0, 6.0
 MOST_POINTS = 240
 """Steps that a curve draws; longer jobs are thinned out evenly."""
+
+
+def _learned(event: Stepped) -> bool:
+    return event.learned.tokens > 0
+
+
+def _played(event: Stepped) -> bool:
+    return event.rollouts.count > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,10 @@ class Curve:
     shown: Callable[[float], str]
     evaluated: Callable[[Evaluated], tuple[float, float]] | None = None
     """Its value on held-out questions, with the half width of its 95 % interval."""
+    known: Callable[[Stepped], bool] = _learned
+    """Whether a step measured it: one that only collects learns no tokens."""
+    nought: bool = True
+    """Whether nothing but 0 is a figure; False where that means that nobody measured."""
 
 
 def _share(value: float) -> str:
@@ -31,16 +43,17 @@ def _share(value: float) -> str:
 
 
 CURVES = (
-    Curve("reward", lambda e: e.rollouts.reward, "{:.3f}".format),
+    Curve("reward", lambda e: e.rollouts.reward, "{:.3f}".format, known=_played),
     Curve(
         "accuracy",
         lambda e: e.rollouts.accuracy,
         _share,
         lambda e: (e.rollouts.accuracy, 1.96 * e.rollouts.error),
+        lambda e: _played(e) or e.rollouts.accuracy > 0,
     ),
-    Curve("cost", lambda e: e.rollouts.cost, dollars, lambda e: (e.rollouts.cost, 0.0)),
-    Curve("seconds", lambda e: e.rollouts.seconds, seconds, lambda e: (e.rollouts.seconds, 0.0)),
-    Curve("kl", lambda e: e.learned.kl, "{:.4f}".format),
+    Curve("cost", lambda e: e.rollouts.cost, dollars, lambda e: (e.rollouts.cost, 0.0), _played),
+    Curve("seconds", lambda e: e.rollouts.seconds, seconds, lambda e: (e.rollouts.seconds, 0.0), _played),
+    Curve("kl", lambda e: e.learned.kl, "{:.4f}".format, nought=False),
     Curve("clip", lambda e: e.learned.clipped, _share),
     Curve("length", lambda e: e.learned.length, "{:.1f}".format),
     Curve("entropy", lambda e: e.learned.entropy, "{:.3f}".format),
@@ -48,33 +61,54 @@ CURVES = (
 
 
 def curves(events: Sequence[Progress], texts: Mapping[str, str]) -> Markup:
-    """Return every curve of a job as small multiples; empty before the first step."""
-    stepped = _thinned([event for event in events if isinstance(event, Stepped)])
+    """Return the curves of what a job measured as small multiples; empty before the first step.
+
+    Where saved traces are learned from, those that describe these and not the policy say so.
+    """
+    stepped = [event for event in events if isinstance(event, Stepped)]
     evaluated = [event for event in events if isinstance(event, Evaluated)]
-    if not stepped and not evaluated:
-        return Markup("")
-    drawn = [_figure(curve, stepped, evaluated, texts) for curve in CURVES if stepped or curve.evaluated]
-    return tag("div", *drawn, class_="curves")
+    drawn = [
+        _figure(_titled(curve, events, texts), curve, measured, tried)
+        for curve in CURVES
+        for measured, tried in [(_measured(curve, stepped), _tried(curve, evaluated))]
+        if measured or tried
+    ]
+    return tag("div", *drawn, class_="curves") if drawn else Markup("")
 
 
-def _thinned(stepped: list[Stepped]) -> list[Stepped]:
-    every = -(-len(stepped) // MOST_POINTS) or 1
-    return stepped[::-every][::-1]
+def of_traces(events: Sequence[Progress]) -> bool:
+    """Return whether a job learns from saved traces, so that its figures of rollouts are theirs."""
+    return any(isinstance(event, Started) and event.mode == "traces" for event in events)
+
+
+def _titled(curve: Curve, events: Sequence[Progress], texts: Mapping[str, str]) -> str:
+    title = texts[f"train_{curve.name}_curve"]
+    told = curve.known is not _learned and of_traces(events)
+    return texts["train_of_traces"].format(title=title) if told else title
+
+
+def _measured(curve: Curve, stepped: Sequence[Stepped]) -> list[tuple[int, float]]:
+    """Return a curve's value at each step that measured it, thinned out where there are many."""
+    found = [(event.step, curve.of(event)) for event in stepped if curve.known(event)]
+    if not curve.nought and not any(value for _, value in found):
+        return []
+    every = -(-len(found) // MOST_POINTS) or 1
+    return found[::-every][::-1]
+
+
+def _tried(curve: Curve, evaluated: Sequence[Evaluated]) -> list[tuple[int, float, float]]:
+    return [(event.step, *curve.evaluated(event)) for event in evaluated] if curve.evaluated else []
 
 
 def _figure(
-    curve: Curve, stepped: Sequence[Stepped], evaluated: Sequence[Evaluated], texts: Mapping[str, str]
+    title: str, curve: Curve, points: Sequence[tuple[int, float]], tried: Sequence[tuple[int, float, float]]
 ) -> Markup:
-    points = [(event.step, curve.of(event)) for event in stepped]
-    measured = [(event.step, *curve.evaluated(event)) for event in evaluated] if curve.evaluated else []
-    title = texts[f"train_{curve.name}_curve"]
-    last = points[-1][1] if points else measured[-1][1]
-    first = points[0][1] if points else measured[0][1]
-    said = f"{title}: {curve.shown(first)} → {curve.shown(last)}"
+    values = [value for _, value in points] or [value for _, value, _ in tried]
+    last = curve.shown(values[-1])
     return tag(
         "figure",
-        tag("figcaption", tag("span", title), tag("b", curve.shown(last))),
-        _drawing(points, measured, said),
+        tag("figcaption", tag("span", title), tag("b", last)),
+        _drawing(points, tried, f"{title}: {curve.shown(values[0])} → {last}"),
         class_="curve",
         data_curve=curve.name,
     )

@@ -6,9 +6,9 @@ from markupsafe import Markup
 
 from orchestra_app.core.job import Checkpoint, Job
 from orchestra_app.training.definition import explained
-from orchestra_app.training.progress import Evaluated, Progress, Started, Stepped, Tally
+from orchestra_app.training.progress import Evaluated, Finished, Progress, Started, Stepped, Tally
 from orchestra_app.training.survey import Survey
-from orchestra_app.ui.curves import curves
+from orchestra_app.ui.curves import curves, of_traces
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import dollars, join, seconds, tag
 
@@ -41,14 +41,17 @@ def job_pieces(
 
     sure: whether the question before deleting stands open.
     """
-    error = (
-        tag("p", job.error, class_="problem" if job.status == "failed" else "quiet") if job.error else None
-    )
+    why = _why(job, events, texts, admin=admin)
     head = tag(
-        "section", tag("h3", job.name), _standing(job, events, texts), error, _acts(job, texts, admin, sure)
+        "section", tag("h3", job.name), _standing(job, events, texts), why, _acts(job, texts, admin, sure)
     )
     drawn = curves(events, texts)
-    waiting = None if drawn or job.over else tag("p", texts["train_waiting"], class_="quiet")
+    begun = any(e.type == "started" for e in events)
+    waiting = (
+        None
+        if drawn or job.over
+        else tag("p", texts["train_first" if begun else "train_waiting"], class_="quiet")
+    )
     note = (
         tag("p", texts["train_evaluated"], class_="quiet")
         if any(e.type == "evaluated" for e in events)
@@ -63,6 +66,20 @@ def job_pieces(
         _learned_from(events, texts),
         _folded(texts["train_log"], tag("pre", log, class_="log", tabindex=0)) if log else Markup(""),
     ]
+
+
+def _why(job: Job, events: Sequence[Progress], texts: Texts, *, admin: bool) -> Markup | None:
+    """Return why a job ended before its last step; only an administrator reads paths and commands."""
+    # What was told before it was last resumed says nothing of how it ended since.
+    last = events[-1] if len(events) > job.heard else None
+    if job.over and isinstance(last, Finished) and last.status in ("stopped", "capped"):
+        cap = "" if job.cap is None else dollars(job.cap)
+        return tag("p", texts[f"train_was_{last.status}"].format(cap=cap), class_="quiet")
+    if job.error is None:
+        return None
+    if not admin:
+        return tag("p", texts["train_was_failed"], class_="problem") if job.status == "failed" else None
+    return tag("p", job.error, class_="problem" if job.status == "failed" else "quiet")
 
 
 def _standing(job: Job, events: Sequence[Progress], texts: Texts) -> Markup:
@@ -122,7 +139,8 @@ def _mix(events: Sequence[Progress], texts: Texts) -> Markup:
             tag("span", class_="bar", style=width),
             tag("span", f"{last.get(name, 0):.2f} ({first.get(name, 0):.2f})", class_="was"),
         ]
-    return tag("section", tag("h3", texts["train_mix"]), tag("div", *rows, class_="mix"))
+    title = texts["train_mix_of_traces" if of_traces(events) else "train_mix"]
+    return tag("section", tag("h3", title), tag("div", *rows, class_="mix"))
 
 
 def _rollouts(events: Sequence[Progress], texts: Texts) -> Markup:
@@ -224,7 +242,7 @@ def survey_shown(found: Survey, texts: Texts) -> Markup:
     unknown = texts["train_unknown"]
     simulated = f" ({texts['train_simulated']})" if found.simulated and found.cost else ""
     lines = [
-        (texts["train_rollouts_made"], f"{found.rollouts:,}"),
+        (texts["train_rollouts_made" if found.questions else "train_rollouts_tried"], f"{found.rollouts:,}"),
         (texts["train_likely_cost"], unknown if found.cost is None else dollars(found.cost) + simulated),
         (texts["train_likely_time"], unknown if found.seconds is None else seconds(found.seconds)),
     ]

@@ -33,7 +33,7 @@ from orchestra_app.ui.wish import MAX_COST, MAX_SECONDS, MAX_TURNS
 
 LABELLED = "labelled"
 """Stands for the labelled traces so far, where a sweep could be named."""
-SETS = ("rehearsal:heldout", "file", "traces")
+SETS = ("rehearsal:heldout", "rehearsal:train", "file", "traces")
 LEAST_CAP, MOST_CAP = 0.0001, 100_000.0
 """USD."""
 MOST_BUDGETS = 8

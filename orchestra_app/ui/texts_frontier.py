@@ -58,6 +58,7 @@ ENGLISH = remarks.ENGLISH | {
     "frontier_admins_only": "Only whoever runs this installation can start a sweep.",
     "frontier_set": "Questions",
     "frontier_set_heldout": "Rehearsal, held out",
+    "frontier_set_train": "Rehearsal, train",
     "frontier_set_file": "My own file",
     "frontier_set_traces": "Those of my saved traces",
     "frontier_file": "CSV or JSONL with question and answer",
@@ -110,8 +111,8 @@ ENGLISH = remarks.ENGLISH | {
     "frontier_forecast": "Forecast {cost} · {seconds}; 9 in 10 stay within {most} · {longest}",
     "frontier_forecast_why": "from {count} saved traces; measured on unseen ones: {cost} and {seconds} "
     "stayed within",
-    "frontier_forecast_none": "No forecast yet: {count} of the {fewest} finished traces of {policy} that "
-    "it needs are saved.",
+    "frontier_forecast_none": "No forecast yet: it needs {fewest} finished traces of {policy}; saved so far: "
+    "{count}.",
 }
 
 CHINESE = {
@@ -134,6 +135,7 @@ CHINESE = {
     "frontier_empty_sweep": "这次扫描还没有完成的运行。",
     "frontier_few": "图表要求每个设置至少有 10 道已评判的题；在此之前，表中列出已有的数据。",
     "frontier_n_questions": "n = {count} 题",
+    "frontier_none_compared": "题目太少，无法比较",
     "frontier_of_catalog": "目录 {name}",
     "frontier_prices": "{days} 的价格",
     "frontier_no_prices": "价格没有日期",
@@ -179,6 +181,7 @@ CHINESE = {
     "frontier_admins_only": "只有此安装的管理者才能开始扫描。",
     "frontier_set": "题目",
     "frontier_set_heldout": "排练，留出集",
+    "frontier_set_train": "排练，训练集",
     "frontier_set_file": "我自己的文件",
     "frontier_set_traces": "我已保存轨迹中的题目",
     "frontier_file": "含 question 与 answer 的 CSV 或 JSONL",

@@ -8,8 +8,8 @@ ENGLISH = {
     "train_mode_rollout": "fresh rollouts",
     "train_mode_traces": "saved traces",
     "train_mode_info": (
-        "Fresh rollouts run groups on questions with gold answers; saved "
-        "traces call nothing and cost nothing."
+        "Fresh rollouts run groups on questions with gold answers. Of saved traces is learned "
+        "without a call: only the evaluations call anything."
     ),
     "train_base": "Start from",
     "train_base_info": "The policy that learns. A Hugging Face id or a folder can be typed.",
@@ -39,7 +39,7 @@ ENGLISH = {
     "train_only_admin": "Only administrators may train here. You can look at the jobs and their curves.",
     "train_jobs": "Jobs",
     "train_none": (
-        "No job yet. Look what there is to learn, then launch one: on this machine the "
+        "No job yet. See what there is to learn, then launch one: on this machine the "
         "small policy takes minutes and needs no GPU."
     ),
     "train_status_queued": "queued",
@@ -71,8 +71,15 @@ ENGLISH = {
     "train_length_curve": "Tokens per reply",
     "train_entropy_curve": "Entropy",
     "train_evaluated": "dots: held-out questions, with 95 % interval",
+    "train_of_traces": "{title}, of the traces learned from",
     "train_mix": "Calls per question by alias, now and at the start",
+    "train_mix_of_traces": "Calls per question by alias in the traces learned from: last step and first",
     "train_waiting": "The job has told nothing yet: it loads the policy first, which takes some seconds.",
+    "train_first": "It has begun. Its first figures are being made, which can take minutes.",
+    "train_was_stopped": "It was stopped before its last step; it can be resumed.",
+    "train_was_capped": "Its cap of {cap} leaves too little for another step: to go on, launch a job with "
+    "a cap of its own that starts from its checkpoint.",
+    "train_was_failed": "It failed; an administrator of this installation can see why.",
     "train_rollouts": "Rollouts",
     "train_open_rollouts": "step {step}",
     "train_rollouts_info": "Opens the rollouts of a step in the Traces tab.",
@@ -97,11 +104,16 @@ ENGLISH = {
     "train_compare": "Compare checkpoints on the Frontier tab: each is a policy there, and on the Ask tab.",
     "train_questions": "Questions",
     "train_rollouts_made": "Rollouts of the whole job",
+    "train_rollouts_tried": "Rollouts, all of evaluations",
     "train_likely_cost": "Likely cost",
     "train_likely_time": "Likely time here",
     "train_unknown": "not known yet",
     "train_ready": "Ready to launch.",
     "train_bad_number": "{field} is no number that can be used; type one such as {example}.",
+    "train_bad_name": "{field}: use at most 64 letters, digits, dots, hyphens and underscores, with a letter "
+    "or digit first.",
+    "train_bad_field": "{field}: {reason}.",
+    "train_no_field": "There is no setting {field}: see “What each setting means”.",
     "guide_title": "Guided example: what training on traces is for",
     "guide_why": (
         "In the changed rehearsal three experts are no longer what they were: behind the same names and "
@@ -132,7 +144,9 @@ CHINESE = {
     "train_mode": "学习来源",
     "train_mode_rollout": "新的运行",
     "train_mode_traces": "已保存的轨迹",
-    "train_mode_info": "新的运行：对有标准答案的问题成组运行；已保存的轨迹：不调用任何工具，不花钱。",
+    "train_mode_info": (
+        "新的运行：对有标准答案的问题成组运行；已保存的轨迹：学习时不调用任何工具，只有评估会调用。"
+    ),
     "train_base": "起始策略",
     "train_base_info": "要训练的策略。也可以输入 Hugging Face 的模型名或文件夹。",
     "train_launcher": "运行于",
@@ -190,8 +204,14 @@ CHINESE = {
     "train_length_curve": "每次回复的词元",
     "train_entropy_curve": "熵",
     "train_evaluated": "圆点：留出问题，含 95 % 区间",
+    "train_of_traces": "{title}（所学的轨迹）",
     "train_mix": "每题各别名的调用次数：现在与开始时",
+    "train_mix_of_traces": "所学轨迹中每题各别名的调用次数：最后一步与第一步",
     "train_waiting": "任务还没有消息：先加载策略，需要几秒。",
+    "train_first": "已经开始，正在得出第一批数字，可能需要几分钟。",
+    "train_was_stopped": "在最后一步之前已停止；可以继续。",
+    "train_was_capped": "上限 {cap} 的余额不够再走一步：若要继续，请从它的检查点启动一个另设上限的任务。",
+    "train_was_failed": "任务失败；本站管理员可以看到原因。",
     "train_rollouts": "运行",
     "train_open_rollouts": "第 {step} 步",
     "train_rollouts_info": "在“轨迹”页打开某一步的运行。",
@@ -216,11 +236,15 @@ CHINESE = {
     "train_compare": "在“前沿”页比较检查点：每个都是一个策略，“提问”页也可选。",
     "train_questions": "问题",
     "train_rollouts_made": "整个任务的运行数",
+    "train_rollouts_tried": "运行数，全部用于评估",
     "train_likely_cost": "预计费用",
     "train_likely_time": "本机预计用时",
     "train_unknown": "尚不清楚",
     "train_ready": "可以启动。",
     "train_bad_number": "{field} 不是可用的数字；请输入例如 {example}。",
+    "train_bad_name": "{field}：最多 64 个字母、数字、点、连字符和下划线，并以字母或数字开头。",
+    "train_bad_field": "{field}：{reason}。",
+    "train_no_field": "没有设置项 {field}：请看“各项设置的含义”。",
     "guide_title": "引导示例：用轨迹训练有什么用",
     "guide_why": (
         "在变化后的排练里，三个专家已今非昔比：名称和价格都没变，便宜的 qwen3-32b 变强了，"

@@ -4,11 +4,13 @@ import math
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from orchestra_app.catalogs.writer import toml_text
+from pydantic import ValidationError
+
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.job import Checkpoint
 from orchestra_app.training.definition import Definition, from_toml
@@ -17,6 +19,8 @@ from orchestra_app.ui.choices import Choices
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor
 
+MOST_REFUSALS = 3
+"""Fields that are refused at once."""
 MOST_TOML = 20_000
 """Characters of further settings that are read."""
 WHOLE = ("steps", "groups", "group_size", "evaluate_every", "evaluate_count", "checkpoint_every", "seed")
@@ -74,7 +78,24 @@ def defined(form: Form, visitor: Visitor) -> Definition:
         # The reader of definitions says where the slip is.
         from_toml(further[:MOST_TOML], texts["train_toml"])
         raise ConfigError(texts["train_toml_info"]) from None
-    return from_toml(toml_text(_plain(values) | given), texts["train_new"])
+    try:
+        return Definition.model_validate(_plain(values) | given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(dict.fromkeys(_refusals(error, texts)))) from None
+
+
+def _refusals(error: ValidationError, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each field that cannot be used, by the name that it has on the page."""
+    for each in error.errors(include_url=False)[:MOST_REFUSALS]:
+        reason = each["msg"].removeprefix("Value error, ").removesuffix(".")
+        key = str(each["loc"][0]) if each["loc"] else ""
+        field = texts.get(f"train_{key}", key)
+        if each["type"] == "extra_forbidden":
+            yield texts["train_no_field"].format(field=key[:80])
+        elif key == "name":
+            yield texts["train_bad_name"].format(field=field)
+        else:
+            yield texts["train_bad_field"].format(field=field, reason=reason) if field else f"{reason}."
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

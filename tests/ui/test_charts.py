@@ -146,6 +146,14 @@ def test_each_figure_names_its_questions_its_prices_and_its_money(simulated: boo
     assert word in found.provenance().split(" · ")
 
 
+def test_where_too_few_questions_were_asked_to_compare_it_does_not_say_that_there_were_none():
+    found = made(count=7)
+    assert not found.count and any(line.point.count for line in found.lines)
+    for language in TEXTS:
+        said = found.provenance(TEXTS[language])
+        assert TEXTS[language]["frontier_none_compared"] in said and "n = 0" not in said
+
+
 @pytest.mark.parametrize("wish", [{"count": 4}, {"judged": False}])
 def test_without_enough_verdicts_there_is_a_table_and_no_chart(wish: dict[str, Any]):
     found = made(**wish)

@@ -64,6 +64,14 @@ async def test_a_sweep_runs_on_the_server_and_its_runs_are_gathered(desk: Desk):
     assert runs is not None and len(runs.rows) == begun.definition.total == 18
 
 
+async def test_the_train_questions_of_the_rehearsal_can_be_swept_for_traces_to_learn_from(desk: Desk):
+    plan = await planned(
+        desk, OWNER, Form(questions="rehearsal:train", limit=3, policies=["rules"], repeats=4)
+    )
+    assert {question.source for question in plan.sweep.questions} == {"rehearsal:train"}
+    assert len(plan.sweep.questions) == 3 and plan.sweep.total % (3 * 4) == 0
+
+
 async def test_a_stopped_sweep_goes_on_after_a_restart_without_a_second_run(desk: Desk, home: Path):
     form = Form(limit=12, policies=["rules"], catalog="rehearsal", concurrency=1)
     begun = await launched(desk, OWNER, form, sure=False)
@@ -135,7 +143,7 @@ async def test_no_forged_id_leads_to_a_file(desk: Desk, forged: Any):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"questions": "rehearsal:train"},
+        {"questions": "rehearsal:nowhere"},
         {"questions": None},
         {"questions": "file"},
         {"questions": "file", "file": "/etc/passwd"},
@@ -245,7 +253,7 @@ async def test_the_forecast_says_that_it_has_too_few_traces_until_it_has_enough(
     texts, names = TEXTS["en"], ("rehearsal", "cheapest")
     assert await forecast(desk, Wish(), names, texts) == []
     (few,) = await forecast(desk, Wish(), names, texts, learn=True)
-    assert "0 of the 40 finished traces of cheapest" in few
+    assert "it needs 40 finished traces of cheapest; saved so far: 0." in few
     await done(desk, await launched(desk, OWNER, Form(limit=48, policies=["cheapest"]), sure=True))
     fresh = Desk(desk.workspace, desk.door)
     (enough,) = await forecast(fresh, Wish(), names, texts, learn=True)

@@ -87,6 +87,7 @@ def test_a_forged_or_mistyped_field_is_refused_in_a_sentence(sent: dict[str, Any
     with pytest.raises(ConfigError) as refused:
         defined(Form(**sent), ADMIN)
     assert str(refused.value).strip() and "Traceback" not in str(refused.value)
+    assert "pattern" not in str(refused.value) and ", line" not in str(refused.value)[:20]
 
 
 def test_only_admins_may_train():
@@ -117,6 +118,55 @@ def test_every_state_of_a_job_is_drawn_and_nothing_in_it_is_taken_for_markup(lan
     assert "group=train-x%2F2-ab%2F%2A" in text and 'data-action="delete"' in text
     visitor = "".join(map(str, job_pieces(job(status="running"), [], texts, log="", admin=False, sure=False)))
     assert 'data-action="stop"' not in visitor
+
+
+def test_what_was_never_measured_is_not_drawn_and_what_describes_saved_traces_says_so():
+    learned = Learned(loss=0.1, tokens=9, length=3.0, entropy=0.2)
+    collected = str(curves([stepped(1), stepped(2)], TEXTS["en"]))
+    trained = str(curves([stepped(1).model_copy(update={"learned": learned})], TEXTS["en"]))
+    started = Started(job="x", steps=9, done=0, mode="traces", simulated=True, parameters=1, trained=1)
+    saved = [started, stepped(1).model_copy(update={"learned": learned})]
+    for name in ("kl", "clip", "length", "entropy"):
+        assert f'data-curve="{name}"' not in collected
+    assert 'data-curve="reward"' in collected and 'data-curve="kl"' not in trained
+    assert 'data-curve="clip"' in trained and "0 %" in trained
+    shown = str(curves(saved, TEXTS["en"]))
+    assert "Right answers, of the traces learned from" in shown and "Right answers, of" not in trained
+    assert "Entropy, of" not in shown
+    found = job(status="running")
+    mix = "".join(map(str, job_pieces(found, saved, TEXTS["en"], log="", admin=True, sure=False)))
+    assert "in the traces learned from" in mix and "now and at the start" not in mix
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("status", ["stopped", "capped"])
+def test_a_job_that_ended_early_says_so_without_a_path_or_a_command(language: str, status: str):
+    reason = "It was stopped; go on with: orchestra train --resume /srv/jobs/x"
+    events: list[Progress] = [Finished.model_validate({"status": status, "step": 1, "reason": reason})]
+    found = job(status="stopped" if status == "stopped" else "done", error=reason, cap=2.0)
+    for admin in (True, False):
+        text = "".join(map(str, job_pieces(found, events, TEXTS[language], log="", admin=admin, sure=False)))
+        assert "/srv" not in text and "orchestra train" not in text
+    assert TEXTS[language][f"train_was_{status}"].format(cap="$2.00") in text
+    resumed = job(status="interrupted", error="It died.", heard=1, cap=2.0)
+    assert "It died." in str(job_pieces(resumed, events, TEXTS[language], log="", admin=True, sure=False)[0])
+
+
+def test_a_visitor_reads_no_path_in_why_a_job_failed():
+    failed = job(status="failed", error="/srv/jobs/x is full.")
+    shown_to = {
+        admin: "".join(map(str, job_pieces(failed, [], TEXTS["en"], log="", admin=admin, sure=False)))
+        for admin in (True, False)
+    }
+    assert "/srv" in shown_to[True] and "/srv" not in shown_to[False] and "It failed" in shown_to[False]
+
+
+def test_a_job_that_has_begun_no_longer_says_that_it_has_told_nothing():
+    texts, found = TEXTS["en"], job(status="running")
+    started = Started(job="x", steps=9, done=0, mode="rollout", simulated=True, parameters=1, trained=1)
+    for events, key in (([], "train_waiting"), ([started], "train_first")):
+        text = "".join(map(str, job_pieces(found, events, texts, log="", admin=True, sure=False)))
+        assert [each for each in ("train_waiting", "train_first") if texts[each] in text] == [key]
 
 
 def test_long_jobs_are_drawn_with_few_points_that_end_at_the_last_step():

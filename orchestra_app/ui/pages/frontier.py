@@ -165,9 +165,8 @@ def _form() -> SweepForm:
     with gr.Accordion(label("frontier_sweep"), open=True, visible=False, elem_id="frontier-form") as box:
         asked = gr.Dropdown(
             [
-                (label("frontier_set_heldout"), SETS[0]),
-                (label("frontier_set_file"), SETS[1]),
-                (label("frontier_set_traces"), SETS[2]),
+                (label(f"frontier_set_{name}"), value)
+                for name, value in zip(("heldout", "train", "file", "traces"), SETS, strict=True)
             ],
             value=SETS[0],
             label=label("frontier_set"),
