@@ -245,9 +245,10 @@ def _refusal(endings: list[Ending], means: _Means) -> str:
         cheapest = min(priced, key=lambda ending: ending.floor.cost or 0.0)
         return _too_dear(f"The cheapest final answer, {cheapest.alias},", cheapest.floor.cost, means)
     quickest = min(paid, key=lambda ending: ending.floor.seconds)
+    takes, left = _apart(quickest.floor.seconds, means.seconds or 0.0, digits=1)
     return (
         f"The quickest final answer that can be paid, {quickest.alias}, takes about "
-        f"{quickest.floor.seconds:.0f} s, but only {means.seconds or 0.0:.0f} s are left: "
+        f"{takes.removesuffix('.0')} s, but only {left.removesuffix('.0')} s are left: "
         "raise the budget in seconds."
     )
 
@@ -266,7 +267,15 @@ def _cannot_reply(policy: Policy, cost: float | None, means: _Means) -> str:
 def _too_dear(what: str, cost: float | None, means: _Means) -> str:
     if means.overrun:
         return f"{means.overrun} {OVERRUN}"
-    short = f"{what} could cost ${cost or 0.0:.4f}, but only ${means.dollars:.4f} are left"
+    most, left = _apart(cost or 0.0, means.dollars, digits=4)
+    short = f"{what} could cost ${most}, but only ${left} are left"
     if means.scarce:
         return f"{short} of {means.scarce}: raise that cap, or ask again when there is more."
     return f"{short}: raise the budget in dollars."
+
+
+def _apart(needed: float, left: float, *, digits: int) -> tuple[str, str]:
+    """Return two figures with `digits` after the point, or with more where those would be the same."""
+    while f"{needed:.{digits}f}" == f"{left:.{digits}f}" and digits < 12:
+        digits += 2
+    return f"{needed:.{digits}f}", f"{left:.{digits}f}"

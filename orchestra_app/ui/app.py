@@ -53,9 +53,9 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         gr.HTML(HEADER.replace("{logo}", str(ASSETS / "logo.svg")), elem_id="brand", apply_default_css=False)
         if on_space() and os.environ.get("OAUTH_CLIENT_ID"):
             gr.LoginButton(size="sm", elem_id="login", min_width=120)
-        names = [(name, name) for name in workspace.catalogs]
+        names = [(_title(workspace, name), name) for name in workspace.catalogs]
         with gr.Tabs(selected="ask", elem_id="tabs") as tabs:
-            with gr.Tab(label("ask"), id="ask"):
+            with gr.Tab(label("ask"), id="ask") as ask_tab:
                 asking = ask_page(browser, names)
             with (
                 gr.Tab(label("traces"), id="traces") as traces_tab,
@@ -75,11 +75,11 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 training = train_page(browser, names)
             with gr.Tab(label("catalog"), id="catalog") as catalog_tab:
                 shown = catalog_page(browser, names)
-        wire_ask(blocks, desk, asking)
+        wire_ask(blocks, desk, asking, tab=ask_tab)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tab=label_tab)
         wire_exchange(desk, exchanged, kept, tabs=(traces_tab, find_tab))
-        wire_blind(desk, compared_blind, tab=blind_tab)
+        wire_blind(desk, compared_blind, tabs=(traces_tab, blind_tab))
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_train(desk, training, tab=train_tab, tabs=tabs, frontier=compared.catalog)
         wire_catalog(desk, shown, tab=catalog_tab)
@@ -92,6 +92,14 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         if event.renderable and event.fn:
             event.fn = _whole(event.fn)
     return blocks.queue(max_size=64, default_concurrency_limit=None)
+
+
+def _title(workspace: Workspace, name: str) -> str:
+    try:
+        return workspace.catalog(name).title
+    except OrchestraError:
+        # The menu of the Ask page says what is wrong with it.
+        return name
 
 
 def _whole(draw: Callable[..., Any]) -> Callable[..., Any]:

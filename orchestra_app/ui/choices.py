@@ -8,6 +8,8 @@ from markupsafe import Markup
 
 from orchestra_app.core.catalog import Catalog
 from orchestra_app.core.errors import OrchestraError
+from orchestra_app.core.task import Budget
+from orchestra_app.orchestrator.route import Route
 from orchestra_app.rehearsal.questions import QuestionKind, questions
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.forecasts import forecast_line
@@ -45,6 +47,12 @@ def unusable(catalog: Catalog, obstacles: Mapping[str, str]) -> str | None:
     return None if reached else obstacles[ends[0]]
 
 
+def still(entries: list[PolicyEntry], chosen: Any) -> str:
+    """Return the policy that was chosen where it is still there, else the default."""
+    names = [entry.name for entry in entries]
+    return chosen if chosen in names else names[0]
+
+
 def policies(entries: list[PolicyEntry]) -> Choices:
     """Return the policies as choices."""
     return [(_marked(_licensed(entry), entry.reason), entry.name) for entry in entries]
@@ -63,8 +71,14 @@ async def route(desk: Desk, wish: Wish, catalog: str, texts: Mapping[str, str]) 
         return tag("p", wrong[0].sentence(texts), class_="route bad")
     found = await desk.workspace.routes(_short(wish.question), wish.preference, catalog)
     if found is None:
-        return tag("p", texts["no_route"], class_="route bad")
+        reason = unusable(known, await desk.workspace.parts(catalog).obstacles())
+        return tag("p", reason or texts["no_route"], class_="route bad")
     low, high = found
+    if short := _short_of(wish.budget, low):
+        said = texts["route_short"].format(
+            low=dollars(low.cost), low_seconds=seconds(low.seconds), budget=" · ".join(short)
+        )
+        return tag("p", said, class_="route bad")
     said = texts["route"].format(
         low=dollars(low.cost),
         low_seconds=seconds(low.seconds),
@@ -97,6 +111,16 @@ async def forecast(
         return []
     found = known.forecast(policy, _short(wish.question).strip(), wish.preference, wish.budget)
     return [forecast_line(found, policy, known.counts.get(policy, 0), texts)]
+
+
+def _short_of(budget: Budget, route: Route) -> list[str]:
+    """Return the limits of a budget that a route is beyond, as they are shown."""
+    short = []
+    if budget.cost is not None and budget.cost < route.cost:
+        short.append(dollars(budget.cost))
+    if budget.seconds is not None and budget.seconds < route.seconds:
+        short.append(seconds(budget.seconds))
+    return short
 
 
 def _short(question: Any) -> str:

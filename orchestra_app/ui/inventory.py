@@ -70,7 +70,11 @@ def _tools(catalog: Catalog, obstacles: Mapping[str, str], texts: Texts) -> Mark
                 choice.ability,
                 tag("span", seconds(choice.latency), tag("small", choice.latency_source)),
                 _limits(choice, texts),
-                _state(obstacles.get(choice.model), texts),
+                _state(
+                    obstacles.get(choice.model),
+                    texts,
+                    simulated=catalog.models[choice.model].backend == "simulated",
+                ),
             )
             for alias, choice in tool.choices.items()
         ]

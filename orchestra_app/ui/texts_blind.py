@@ -19,7 +19,7 @@ ENGLISH = {
     "blind_running": "Both are at work. Their answers appear together, so that speed tells nothing.",
     "blind_vote_now": "Which answer is better? Vote to see which was which.",
     "blind_voted": "Your vote: {choice}.",
-    "blind_taken_back": "Taken back: it does not count. Ask again to vote; these two are told.",
+    "blind_taken_back": "Taken back: it does not count. You have seen which was which, so ask again to vote.",
     "blind_a": "A is better",
     "blind_b": "B is better",
     "blind_both bad": "both bad",

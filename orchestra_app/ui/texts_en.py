@@ -19,6 +19,8 @@ ENGLISH = {
     "rehearsal_badge": "rehearsal: simulated experts, no real money",
     "route": "Cheapest route {low} · {low_seconds}, dearest {high} · {high_seconds}",
     "route_capped": "your budget allows {budget}",
+    "route_short": "The cheapest route takes about {low} · {low_seconds}, but your budget allows {budget}: "
+    "raise it, or there may be no answer.",
     "no_route": "No answer is possible with these settings: allow a model for the final answer.",
     # the settings
     "settings": "Settings",
@@ -71,7 +73,7 @@ ENGLISH = {
     "ended_stopped": "Stopped before there was an answer.",
     "ended_interrupted": "The program ended before there was an answer.",
     "ended_answered": "The answer is empty.",
-    "turns": "{number} turns",
+    "turns": "turns: {number}",
     "adherence": "{share} as you wished",
     "permalink": "Permalink",
     "by_human": "You: {verdict}",

@@ -17,6 +17,8 @@ CHINESE = {
     "rehearsal_badge": "排练：专家为模拟，不花真钱",
     "route": "最便宜的路线 {low} · {low_seconds}，最贵 {high} · {high_seconds}",
     "route_capped": "你的预算最多 {budget}",
+    "route_short": "最便宜的路线约需 {low} · {low_seconds}，而你的预算只有 {budget}："
+    "请提高预算，否则可能得不到答案。",
     "no_route": "这样设置得不到答案：请至少允许一个模型给出最终答案。",
     "settings": "设置",
     "catalog_menu": "目录",

@@ -1,5 +1,6 @@
 """A training job in a real browser: launched, watched, stopped, resumed, promoted, and asked with."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_guided_example_leads_from_nothing_to_a_comparison(page: Page, tmp_p
         expect(page.locator("button[data-tab-id=frontier][role=tab]")).to_have_attribute(
             "aria-selected", "true"
         )
-        expect(page.locator("#frontier-catalog input")).to_have_value("changed")
+        expect(page.locator("#frontier-catalog input")).to_have_value(re.compile("^Changed rehearsal"))
         expect(page.locator("#frontier-table")).to_contain_text("from-traces-")
 
 
@@ -56,7 +57,7 @@ def test_a_job_is_launched_stopped_resumed_promoted_and_its_policy_answers(page:
             page.fill(f"#train-{name} input", str(value))
         page.fill("#train-name textarea, #train-name input", "!")
         page.click("#train-launch")
-        expect(page.locator("#train-plan [role=alert]")).to_contain_text("name")
+        expect(page.locator("#train-plan [role=alert]")).to_contain_text("Name: use")
         page.fill("#train-name textarea, #train-name input", "tried")
         page.click("#train-look")
         expect(page.locator("#train-plan")).to_contain_text("Ready to launch")

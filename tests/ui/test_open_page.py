@@ -3,12 +3,14 @@
 import asyncio
 import sys
 
+import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
 
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.ui.app import build
 from orchestra_app.ui.asking import Desk, begin
+from orchestra_app.ui.pages.ask import ask_page, attached, offered, started
 from orchestra_app.ui.pages.study_shown import Mixed
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish
@@ -78,4 +80,62 @@ async def test_two_mixers_of_one_page_are_drawn_at_once_and_neither_fails():
                 assert kinds.count("slider") == len(catalog.sliders)
     finally:
         sys.setswitchinterval(quick)
+        await workspace.aclose()
+
+
+async def test_every_menu_of_policies_is_filled_anew_when_a_tab_that_holds_it_is_turned_to():
+    workspace = await Workspace.open()
+    try:
+        page = build(workspace)
+        turned = {
+            (target, output.elem_id)
+            for event in page.fns.values()
+            for target, kind in event.targets
+            if kind == "select"
+            for output in event.outputs
+        }
+        for menu in ("policy", "frontier-policies", "blind-policy-one", "blind-policy-other"):
+            place = next(block for block in page.blocks.values() if block.elem_id == menu)
+            around = []
+            while place := place.parent:
+                around += [place._id] if isinstance(place, gr.Tab) else []
+            assert around and all((tab, menu) in turned for tab in around), menu
+    finally:
+        await workspace.aclose()
+
+
+async def test_a_policy_that_is_gone_gives_its_place_to_the_default_and_every_menu_shows_titles():
+    workspace = await Workspace.open()
+    try:
+        desk, page = Desk(workspace, Door(local=True)), build(workspace)
+        with gr.Blocks():
+            asking = ask_page(gr.BrowserState({}), [("", "rehearsal")])
+        for chosen, kept in (("rules", "rules"), ("job-20-gone", "small"), (None, "small")):
+            again = (await offered(desk, asking, "rehearsal", chosen))[asking.settings.policy]
+            assert again.value == kept and kept in dict(again.choices).values()
+        title = workspace.catalog("rehearsal").title
+        menus = {"catalog", "blind-catalog", "frontier-catalog", "train-catalog", "catalog-shown"}
+        shown = {
+            block.elem_id
+            for block in page.blocks.values()
+            if (title, "rehearsal") in getattr(block, "choices", ())
+        }
+        assert menus <= shown
+    finally:
+        await workspace.aclose()
+
+
+async def test_a_page_asks_nothing_else_while_its_run_lasts_and_clears_what_was_refused_at_its_end():
+    workspace = await Workspace.open()
+    try:
+        desk = Desk(workspace, Door(local=True))
+        with gr.Blocks():
+            page = ask_page(gr.BrowserState({}), [("", "rehearsal")])
+        begun = await started(desk, page, STRANGER, ("rehearsal", "small"), {}, WISH)
+        assert not begun[page.ask].interactive and begun[page.stop].interactive
+        shown = [each async for each in attached(desk, page, STRANGER, begun[page.current], lambda: True)]
+        assert not shown[0][page.ask].interactive and page.problem not in shown[0]
+        assert shown[-1][page.ask].interactive and not shown[-1][page.stop].interactive
+        assert shown[-1][page.problem] is None
+    finally:
         await workspace.aclose()

@@ -257,6 +257,12 @@ def test_the_catalogue_names_every_model_alias_and_reason(name: str):
     assert shown.count("was skipped.") == 3 * len(catalog.sources)
 
 
+def test_a_simulated_model_is_called_so_wherever_its_state_stands():
+    pieces = inventory(load_catalog("rehearsal"), {}, {}, [], Rung(), EN)  # pyright: ignore[reportArgumentType]
+    tools = str(pieces[2])
+    assert EN["works"] not in tools and EN["simulated"] in tools and EN["simulated"] in str(pieces[1])
+
+
 def test_columns_without_anything_are_left_out():
     catalog = load_catalog("rehearsal")
     shown = str(inventory(catalog, {}, {}, [], Rung(), EN)[1])  # pyright: ignore[reportArgumentType]

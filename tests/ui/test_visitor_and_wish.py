@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra_app.catalogs import load_catalog
-from orchestra_app.ui.choices import unusable
+from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.choices import route, unusable
 from orchestra_app.ui.pages.ask import FIELDS, validated, wished
 from orchestra_app.ui.presets import NAMES, position, preset
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import LOCAL, Door, language, loopback, new_token, token
 from orchestra_app.ui.wish import Wish, problems
+from orchestra_app.workspace import Workspace
 
 REHEARSAL = load_catalog("rehearsal")
 HERE = {"host": "127.0.0.1:7860", "accept-language": "en-GB,en;q=0.9"}
@@ -229,3 +231,25 @@ def test_a_catalogue_is_unusable_only_where_no_answer_can_be_reached():
     assert (
         unusable(REHEARSAL, {name: why for name, why in everything.items() if name != "qwen-math-7b"}) is None
     )
+
+
+@pytest.mark.parametrize("language", TEXTS)
+async def test_the_route_line_warns_of_a_budget_that_is_too_small_and_says_why_nothing_can_answer(
+    language: str,
+):
+    texts, workspace = TEXTS[language], await Workspace.open()
+    desk = Desk(workspace, Door(local=True))
+    short = texts["route_short"].split("{")[0]
+    try:
+        for wish, warned in (
+            (Wish("Why?"), False),
+            (Wish("Why?", budget_cost=0), True),
+            (Wish("Why?", budget_seconds=1.5), True),
+            (Wish("Why?", budget_cost=None, budget_seconds=None), False),
+        ):
+            line = str(await route(desk, wish, "rehearsal", texts))
+            assert (short in line) is warned and ("bad" in line) is warned
+        keyless = str(await route(desk, Wish("Why?"), "live", texts))
+        assert "API_KEY" in keyless and texts["no_route"] not in keyless
+    finally:
+        await workspace.aclose()

@@ -44,6 +44,11 @@ class AskPage:
     """What the mixer is drawn for: the catalogue's name, its obstacles and the language."""
     browser: gr.BrowserState
 
+    @property
+    def state(self) -> list[Any]:
+        """The components that say whether a run is under way, and what went wrong."""
+        return [self.ask, self.stop, self.problem]
+
 
 def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
     """Lay the page out."""
@@ -162,8 +167,13 @@ async def started(
         page.problem: None,
         page.current: run.id,
         page.browser: {**browser, "run": run.id},
-        page.stop: gr.Button(interactive=True),
+        **_busy(page, True),
     }
+
+
+def _busy(page: AskPage, busy: bool) -> dict[Any, Any]:
+    """Return the buttons while the run that is shown lasts, which can be stopped until it ends."""
+    return {page.ask: gr.Button(interactive=not busy), page.stop: gr.Button(interactive=busy)}
 
 
 async def attached(
@@ -175,9 +185,11 @@ async def attached(
             async for values, over in shown:
                 if not watched():
                     return
-                yield {**values, page.stop: gr.Button(interactive=not over)}
+                # What was refused because too much was under way can be asked again.
+                cleared = {page.problem: None} if over else {}
+                yield {**values, **_busy(page, not over), **cleared}
     except OrchestraError as error:
-        yield {page.problem: said(str(error)), page.stop: gr.Button(interactive=False)}
+        yield {page.problem: said(str(error)), **_busy(page, False)}
 
 
 async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> dict[Any, Any]:
@@ -195,6 +207,16 @@ async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> d
         page.examples: gr.Row(visible=catalog.simulated),
         page.route: await line(desk, visitor, Wish(), name),
     }
+
+
+async def offered(desk: Desk, page: AskPage, name: str, policy: Any) -> dict[Any, Any]:
+    """Return the menu of policies as they are now; what was chosen stays where it is still there."""
+    try:
+        entries = await desk.workspace.policies(name)
+    except OrchestraError as error:
+        return {page.problem: said(str(error))}
+    menu = gr.Dropdown(choices.policies(entries), value=choices.still(entries, policy))
+    return {page.settings.policy: menu}
 
 
 async def line(

@@ -16,6 +16,7 @@ from orchestra_app.ui.pages.ask import (
     AskPage,
     attached,
     line,
+    offered,
     refreshed,
     said,
     started,
@@ -34,8 +35,8 @@ LINK = (
 )
 
 
-def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
-    """Let the page work."""
+def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> None:
+    """Let the page work; `tab` is its own."""
     watching = Watching()
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
@@ -56,6 +57,9 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     async def refresh(request: gr.Request, name: str, stored: Any) -> dict[Any, Any]:
         return await refreshed(desk, page, visitor(request, stored), name)
 
+    async def offer(name: str, policy: Any) -> dict[Any, Any]:
+        return await offered(desk, page, name, policy)
+
     async def foresee(request: gr.Request, name: str, policy: Any, *values: Any) -> dict[str, Any] | None:
         usd, seconds, turns, stored = values
         wish = Wish(budget_cost=usd, budget_seconds=seconds, budget_turns=turns)
@@ -72,7 +76,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     def leave(request: gr.Request) -> None:
         watching.forget(str(request.session_hash))
 
-    shown = [*page.view.outputs, page.stop, page.problem]
+    shown = [*page.view.outputs, *page.state]
     menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
     here = [page.current, page.browser]
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
@@ -85,6 +89,8 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage) -> None:
     changed = page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
     changed.then(foresee, learned, page.route, **many)
     page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
+    picked = [page.settings.catalog, page.settings.policy]
+    tab.select(offer, picked, [page.settings.policy, page.problem], **many)
     page.stop.click(stop, here, None, **QUIET)
     page.view.live.skip(skip, here, None, **QUIET)
     for kind, button in page.kinds.items():
@@ -128,11 +134,9 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach:
         return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog, policy)
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
-    begun = page.ask.click(
-        start, form, [page.problem, page.current, page.browser, page.stop], validator=check, **many
-    )
+    begun = page.ask.click(start, form, [page.current, page.browser, *page.state], validator=check, **many)
     begun.then(None, page.browser, None, js=LINK, **QUIET)
-    begun.then(attach, [page.current, page.browser], [*page.view.outputs, page.stop, page.problem], **many)
+    begun.then(attach, [page.current, page.browser], [*page.view.outputs, *page.state], **many)
     moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]
     moved += [chosen.policy, page.question]
     gr.on([each.change for each in moved], estimate, form, page.route, trigger_mode="always_last", **many)

@@ -27,8 +27,10 @@ MANY: dict[str, Any] = {
 Values = dict[Any, Any]
 
 
-def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None = None) -> None:
-    """Let the page work; `tab` is its own."""
+def wire_blind(
+    desk: Desk, page: BlindPage, *, tabs: tuple[gr.Tab, gr.Tab], known: Duels | None = None
+) -> None:
+    """Let the page work; `tabs` are the one around its own, and its own."""
     known = known or Duels()
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
@@ -78,6 +80,8 @@ def wire_blind(desk: Desk, page: BlindPage, *, tab: gr.Tab, known: Duels | None 
     form = [page.question, page.catalog, page.surprise, *page.policies, *page.presets]
     picked = [page.catalog, *page.policies]
     arriving = [*here, *picked]
+    around, tab = tabs
+    around.select(refresh, picked, menus, **MANY)
     tab.select(arrive, arriving, [*menus, page.current], **MANY).then(
         attach, here, page.outputs, **MANY
     ).then(*counting, **MANY)
@@ -99,9 +103,8 @@ async def offered(desk: Desk, page: BlindPage, catalog: Any, chosen: tuple[Any, 
         simulated = desk.workspace.catalog(catalog).simulated
     except OrchestraError as error:
         return {page.told: _told(str(error), "trouble")}
-    names = [entry.name for entry in entries]
     menus: Values = {
-        menu: gr.Dropdown(choices.policies(entries), value=name if name in names else names[0])
+        menu: gr.Dropdown(choices.policies(entries), value=choices.still(entries, name))
         for menu, name in zip(page.policies, chosen, strict=True)
     }
     return menus | {page.random: gr.Button(visible=simulated)}
