@@ -107,7 +107,7 @@ def _figure(
     last = curve.shown(values[-1])
     return tag(
         "figure",
-        tag("figcaption", tag("span", title), tag("b", last)),
+        tag("figcaption", tag("span", title), tag("b", last.replace(" ", "\N{NO-BREAK SPACE}"))),
         _drawing(points, tried, f"{title}: {curve.shown(values[0])} → {last}"),
         class_="curve",
         data_curve=curve.name,

@@ -8,7 +8,7 @@ ENGLISH = {
     "train_mode_rollout": "fresh rollouts",
     "train_mode_traces": "saved traces",
     "train_mode_info": (
-        "Fresh rollouts run groups on questions with gold answers. Of saved traces is learned "
+        "Fresh rollouts run groups on questions with gold answers. Saved traces are learned from "
         "without a call: only the evaluations call anything."
     ),
     "train_base": "Start from",
