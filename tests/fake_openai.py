@@ -41,6 +41,10 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "message": {"content": "four"},
         "usage": {"prompt_tokens": -1, "completion_tokens": "many"},
     },
+    "dear": {
+        "message": {"content": "four"},
+        "usage": {"prompt_tokens": 100, "completion_tokens": 1_500},
+    },
     "reasoning": {"message": {"content": "four", "reasoning": "two and two"}},
     "thinking": {"message": {"content": "<think>two and two</think>\n\nfour"}},
     "tool-call": {"message": {"content": None, "tool_calls": [CALL]}},

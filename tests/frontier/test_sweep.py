@@ -160,14 +160,18 @@ async def test_without_budgets_the_cap_still_holds_and_a_starved_run_is_run_agai
     ]
 
 
-async def test_a_day_s_cap_ends_a_sweep_before_it_bends_what_is_measured(home):
+async def test_a_day_s_cap_ends_a_sweep_before_it_bends_what_is_measured(home, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789")
     home.mkdir()
-    real = home / "real.toml"
-    real.write_text('name = "real"\nextends = "rehearsal"\nsimulated = false\n')
-    settings = Settings(home=home, catalog=str(real), daily_cap=0.3)
-    world = await Workspace.open(settings)
+    with FakeOpenAI() as fake:
+        # 1.5 cents for each answer.
+        await _starved_and_later_done(Settings(home=home, catalog=write_catalog(home, fake.url, "dear")))
+
+
+async def _starved_and_later_done(settings: Settings) -> None:
+    world = await Workspace.open(settings.model_copy(update={"daily_cap": 0.3}))
     try:
-        chosen = settings_of(["best-pipeline"], {"balanced": Preference()}, [Budget(cost=0.1)])
+        chosen = settings_of(["best-expert"], {"balanced": Preference()}, [Budget(cost=0.1)])
         made = define(world, 30, settings=chosen, simulated=False, concurrency=4)
         events = await follow(world, made)
         assert events[-1].status == "starved" and "cap" in events[-1].reason
@@ -175,7 +179,7 @@ async def test_a_day_s_cap_ends_a_sweep_before_it_bends_what_is_measured(home):
         assert {row.status for row in rows_of(events) if row.setting != "do-nothing"} == {"answered"}
     finally:
         await world.aclose()
-    later = await Workspace.open(settings.model_copy(update={"daily_cap": None}))
+    later = await Workspace.open(settings)
     try:
         assert (await follow(later, made))[-1].status == "done"
     finally:

@@ -180,6 +180,7 @@ async def attached(
     desk: Desk, page: AskPage, visitor: Visitor, run_id: str, watched: Callable[[], bool]
 ) -> AsyncGenerator[dict[Any, Any]]:
     """Yield what the page shows of a run until it is over or the page no longer shows it."""
+    told: bool | None = None
     try:
         async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
             async for values, over in shown:
@@ -187,7 +188,10 @@ async def attached(
                     return
                 # What was refused because too much was under way can be asked again.
                 cleared = {page.problem: None} if over else {}
-                yield {**values, **_busy(page, not over), **cleared}
+                # Each change of a button costs the page time that a note would wait.
+                buttons = {} if over is told else _busy(page, not over)
+                told = over
+                yield {**values, **buttons, **cleared}
     except OrchestraError as error:
         yield {page.problem: said(str(error)), **_busy(page, False)}
 
