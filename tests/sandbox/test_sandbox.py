@@ -227,10 +227,6 @@ def _opened() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("orchestra-sandbox-*"))
-
-
 @pytest.mark.parametrize("left", range(1, 9))
 async def test_without_descriptors_a_run_fails_alone_and_loses_none(left: int, sandbox: Landlocked):
     await sandbox.run("pass")
@@ -246,14 +242,17 @@ async def test_without_descriptors_a_run_fails_alone_and_loses_none(left: int, s
 
 
 @pytest.mark.parametrize("left", range(1, 7))
-async def test_without_descriptors_the_sandbox_does_not_start_and_leaves_nothing(left: int):
-    opened, folders, starting = _opened(), _folders(), Landlocked()
+async def test_without_descriptors_the_sandbox_does_not_start_and_leaves_nothing(
+    left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened, starting = _opened(), Landlocked()
     with _descriptors(left), pytest.raises(ToolError):
         await starting.run("pass")
     await starting.aclose()
 
     assert _opened() == opened
-    assert _folders() <= folders
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_crash_after_much_output_is_called_a_crash(sandbox: Landlocked):
