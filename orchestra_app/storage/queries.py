@@ -135,11 +135,6 @@ def find_ids(connection: Connection, wanted: Filter) -> tuple[str, ...]:
     return tuple(connection.execute(query.order_by(TRACE.c.started_at, TRACE.c.id)).scalars())
 
 
-def find_owner(connection: Connection, trace_id: str) -> str | None:
-    """Return whose trace it is, or None."""
-    return connection.execute(select(TRACE.c.owner).where(TRACE.c.id == plain(trace_id))).scalar()
-
-
 def count_traces(connection: Connection, wanted: Filter) -> int:
     """Return how many traces are wanted."""
     query = select(func.count()).select_from(TRACE)

@@ -27,7 +27,6 @@ from orchestra_app.storage.queries import (
     count_facets,
     count_traces,
     find_ids,
-    find_owner,
     list_traces,
 )
 from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
@@ -102,10 +101,6 @@ class Store:
         A trace whose id is there already stays as it is. All that were added are durable together.
         """
         return await asyncio.to_thread(self._insert, traces)
-
-    async def owner(self, trace_id: str) -> str | None:
-        """Return whose trace it is; None where there is none of this id."""
-        return await asyncio.to_thread(self._read, find_owner, trace_id)
 
     async def count(self, wanted: Filter = ALL) -> int:
         """Return how many traces are wanted."""

@@ -45,9 +45,9 @@ def bill(trace: Trace) -> Bill:
 
 
 def _rows(charges: list[Charge]) -> tuple[Row, ...]:
-    groups: dict[tuple[str, str, str], list[Charge]] = {}
+    groups: dict[tuple[str, str, Price], list[Charge]] = {}
     for charge in charges:
-        groups.setdefault((charge.who, charge.kind, charge.price.model_dump_json()), []).append(charge)
+        groups.setdefault((charge.who, charge.kind, charge.price), []).append(charge)
     return tuple(_row(group) for group in groups.values())
 
 

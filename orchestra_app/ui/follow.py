@@ -66,7 +66,8 @@ async def kept(
     group, count = await siblings(desk, visitor, trace)
     texts = TEXTS[visitor.language]
     beside = facts(trace, group, texts, count=count)
-    return view.kept_trace(trace, texts, catalog, beside=beside, brief=brief)
+    mine = trace.owner == visitor.owner
+    return view.kept_trace(trace, texts, catalog, beside=beside, brief=brief, mine=mine)
 
 
 async def rest(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[Any, Any]:
@@ -97,6 +98,7 @@ async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGene
                 speed=run.speed or 1.0,
                 reserved=run.reserved,
                 text=run.text,
+                mine=trace.owner == visitor.owner,
             )
 
 

@@ -20,11 +20,15 @@ def outcome(trace: Trace, texts: Texts) -> Markup:
         tag("p", *_figures(trace, texts), class_="figures"),
         class_="outcome",
         data_status=trace.status,
+        data_answered=bool(trace.answer),
     )
 
 
-def headline(trace: Trace, texts: Texts, *, simulated: bool) -> Markup:
-    """Return the question of `trace` with where it was asked, and the mark of a run without real money."""
+def headline(trace: Trace, texts: Texts, *, simulated: bool, mine: bool = True) -> Markup:
+    """Return the question of `trace` with where it was asked, and the mark of a run without real money.
+
+    mine: it belongs to whoever looks at it.
+    """
     facts = [trace.policy, trace.catalog.name, moment(trace.started_at)]
     return tag(
         "header",
@@ -37,6 +41,7 @@ def headline(trace: Trace, texts: Texts, *, simulated: bool) -> Markup:
             class_="facts",
         ),
         class_="headline",
+        data_foreign=not mine,
     )
 
 

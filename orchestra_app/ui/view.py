@@ -32,7 +32,6 @@ class View:
     head: gr.HTML
     live: gr.HTML
     answer: gr.HTML
-    verdict: gr.Column
     buttons: dict[str, gr.Button]
     gold: gr.Textbox
     kept: gr.HTML
@@ -42,9 +41,12 @@ class View:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that `shown` gives values for."""
-        shown = [self.head, self.live, self.answer, self.verdict, self.bill, self.transcript]
-        shown.append(self.buttons["correct"])
+        """The components that `shown` gives values for: values as they are drawn, no updates.
+
+        Gradio takes a thread for each value that it is to prepare, and makes each component anew that is
+        updated or skipped; a listener that many wait for says `postprocess=False` and gives all of them.
+        """
+        shown = [self.head, self.live, self.answer, self.bill, self.transcript]
         return [*shown, self.gold, self.kept, *self.details.outputs]
 
     def shown(
@@ -60,11 +62,13 @@ class View:
         text: str = "",
         beside: Markup | None = None,
         brief: bool = False,
+        mine: bool = True,
     ) -> dict[Any, Any]:
         """Return what the components show of a trace; `pieces` are its transcript's.
 
         reserved: USD set aside for calls under way. text: what the policy has streamed in this turn.
-        brief: the calls that can be marked are not listed.
+        brief: the calls that can be marked are not listed. mine: it belongs to whoever looks at it, who alone
+        may judge or delete it. The styles show the verdict, and what else depends on that, by the markup.
         """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
@@ -72,11 +76,9 @@ class View:
             [tag("section", tag("h3", texts["bill"]), receipt(trace, texts))] if over or trace.charges else []
         )
         return {
-            self.head: parts(trace.id, headline(trace, texts, simulated=simulated)),
+            self.head: parts(trace.id, headline(trace, texts, simulated=simulated, mine=mine)),
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
-            self.verdict: gr.Column(visible=over),
-            self.buttons["correct"]: gr.Button(interactive=bool(trace.answer)),
             self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
             self.transcript: _transcript(trace, texts, pieces),
             self.gold: "",
@@ -92,14 +94,17 @@ class View:
         *,
         beside: Markup | None = None,
         brief: bool = False,
+        mine: bool = True,
     ) -> dict[Any, Any]:
         """Return what the components show of a trace that is over; `beside` stands beside its bill.
 
-        brief: of a long trace only what its first screen needs; `rest` gives what is left.
+        brief: of a long trace only what its first screen needs; `rest` gives what is left. mine: as in
+        `shown`.
         """
         brief = brief and long(trace)
         pieces = transcript(trace, catalog, texts, most=FIRST if brief else None)
-        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside, brief=brief)
+        told: dict[str, Any] = {"beside": beside, "brief": brief, "mine": mine}
+        return self.shown(trace, texts, catalog=catalog, pieces=pieces, **told)
 
     def rest(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
         """Return what `kept_trace` leaves out of a long trace when it is brief."""
@@ -131,7 +136,7 @@ def view(prefix: str = "") -> View:
     head = sheet(**named("headline"))
     with gr.Column(elem_classes=["card", "answer-card"]):
         answer = sheet(**named("answer"))
-        with gr.Column(visible=False, **named("verdict")) as verdict:
+        with gr.Column(**named("verdict")):
             buttons, gold, kept = _verdict(prefix)
             form = details(prefix)
     live = score_view(elem_id=prefix + "live", elem_classes=["view-live"])
@@ -139,7 +144,6 @@ def view(prefix: str = "") -> View:
         head=head,
         live=live,
         answer=answer,
-        verdict=verdict,
         buttons=buttons,
         gold=gold,
         kept=kept,

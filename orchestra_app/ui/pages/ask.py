@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -43,6 +43,8 @@ class AskPage:
     mixed: gr.State
     """What the mixer is drawn for: the catalogue's name, its obstacles and the language."""
     browser: gr.BrowserState
+    troubles: dict[str, str] = field(default_factory=dict)
+    """What went wrong on each open page, until it is told."""
 
     @property
     def state(self) -> list[Any]:
@@ -161,39 +163,46 @@ async def started(
     try:
         run = await begin(desk, visitor, wish, catalog=catalog, policy=policy, consent=consented(browser))
     except OrchestraError as error:
-        # What is on the page stays there, with its buttons.
+        # What is on the page stays there.
+        page.troubles[visitor.page] = str(error)
         return {page.problem: said(str(error))}
     return {
         page.problem: None,
         page.current: run.id,
         page.browser: {**browser, "run": run.id},
-        **_busy(page, True),
+        **busy(page, True),
     }
 
 
-def _busy(page: AskPage, busy: bool) -> dict[Any, Any]:
+def busy(page: AskPage, running: bool) -> dict[Any, Any]:
     """Return the buttons while the run that is shown lasts, which can be stopped until it ends."""
-    return {page.ask: gr.Button(interactive=not busy), page.stop: gr.Button(interactive=busy)}
+    return {page.ask: gr.Button(interactive=not running), page.stop: gr.Button(interactive=running)}
 
 
 async def attached(
     desk: Desk, page: AskPage, visitor: Visitor, run_id: str, watched: Callable[[], bool]
 ) -> AsyncGenerator[dict[Any, Any]]:
-    """Yield what the page shows of a run until it is over or the page no longer shows it."""
-    told: bool | None = None
-    try:
-        async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
-            async for values, over in shown:
-                if not watched():
-                    return
-                # What was refused because too much was under way can be asked again.
-                cleared = {page.problem: None} if over else {}
-                # Each change of a button costs the page time that a note would wait.
-                buttons = {} if over is told else _busy(page, not over)
-                told = over
-                yield {**values, **buttons, **cleared}
-    except OrchestraError as error:
-        yield {page.problem: said(str(error)), **_busy(page, False)}
+    """Yield what the view shows of a run until it is over or the page no longer shows it.
+
+    Raises OrchestraError as `follow` does; `settled` shows what else changes then.
+    """
+    async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
+        async for values, _ in shown:
+            if not watched():
+                return
+            yield values
+
+
+def settled(desk: Desk, page: AskPage, visitor: Visitor, run_id: str) -> dict[Any, Any]:
+    """Return what stands beside a run that was shown: its buttons, and what went wrong."""
+    run = desk.workspace.runs.get(run_id, visitor.sees)
+    if trouble := page.troubles.pop(visitor.page, ""):
+        return {page.problem: said(trouble), **busy(page, False)}
+    if run and not run.done:
+        return busy(page, True)
+    # What was refused because too much was under way can be asked again.
+    cleared = {page.problem: None} if run_id else {}
+    return {**cleared, **busy(page, False)}
 
 
 async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> dict[Any, Any]:

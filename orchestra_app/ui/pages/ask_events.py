@@ -15,10 +15,12 @@ from orchestra_app.ui.pages.ask import (
     QUIET,
     AskPage,
     attached,
+    busy,
     line,
     offered,
     refreshed,
     said,
+    settled,
     started,
     validated,
     wished,
@@ -46,13 +48,22 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
         return await arrived(desk, page, request, stored)
 
     async def attach(request: gr.Request, run_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
-        # A generator that yields nothing would empty its outputs.
-        yield {page.problem: gr.skip()}
-        if run_id:
-            watched = watching.begin(str(request.session_hash))
-            async with aclosing(attached(desk, page, visitor(request, stored), run_id, watched)) as shown:
-                async for values in shown:
-                    yield values
+        session, values = str(request.session_hash), None
+        try:
+            # What is refused leaves the page as it is.
+            if run_id and session not in page.troubles:
+                who, watched = visitor(request, stored), watching.begin(session)
+                async with aclosing(attached(desk, page, who, run_id, watched)) as shown:
+                    async for values in shown:
+                        yield values
+        except OrchestraError as error:
+            page.troubles[session] = str(error)
+        if values is None:
+            # A generator that yields nothing would empty its outputs.
+            yield {page.view.head: gr.skip()}
+
+    def settle(request: gr.Request, run_id: str, stored: Any) -> dict[Any, Any]:
+        return settled(desk, page, visitor(request, stored), run_id)
 
     async def refresh(request: gr.Request, name: str, stored: Any) -> dict[Any, Any]:
         return await refreshed(desk, page, visitor(request, stored), name)
@@ -75,13 +86,18 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
 
     def leave(request: gr.Request) -> None:
         watching.forget(str(request.session_hash))
+        page.troubles.pop(str(request.session_hash), None)
 
-    shown = [*page.view.outputs, *page.state]
     menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
     here = [page.current, page.browser]
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
-    arriving = [page.browser, page.current, page.question, page.settings.catalog, page.problem]
-    blocks.load(arrive, [page.browser], arriving, **many).then(attach, here, shown, **many)
+    arriving = [page.browser, page.current, page.question, page.settings.catalog, *page.state]
+
+    def follow_on(begun: Any) -> None:
+        live: dict[str, Any] = many | {"postprocess": False}
+        begun.then(attach, here, page.view.outputs, **live).then(settle, here, page.state, **QUIET)
+
+    follow_on(blocks.load(arrive, [page.browser], arriving, **many))
     learned = [page.settings.catalog, page.settings.policy, *page.settings.budget, page.browser]
     arrived_menus = blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
     arrived_menus.then(foresee, learned, page.route, **many)
@@ -104,11 +120,11 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
             if mixed:
                 catalog = desk.workspace.catalog(mixed["catalog"])
                 sliders = mixer(catalog, mixed["obstacles"], TEXTS[mixed["language"]])
-                _wire_form(desk, page, sliders, attach)
+                _wire_form(desk, page, sliders, follow_on)
 
 
-def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach: Any) -> None:
-    """Let the form work with the sliders that were just drawn."""
+def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_on: Any) -> None:
+    """Let the form work with the sliders that were just drawn; `follow_on` shows the run that it begins."""
     names, chosen = list(sliders), page.settings
     form = [page.question, *chosen.fixed, *sliders.values(), chosen.catalog, chosen.policy, page.browser]
 
@@ -136,7 +152,7 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], attach:
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     begun = page.ask.click(start, form, [page.current, page.browser, *page.state], validator=check, **many)
     begun.then(None, page.browser, None, js=LINK, **QUIET)
-    begun.then(attach, [page.current, page.browser], [*page.view.outputs, *page.state], **many)
+    follow_on(begun)
     moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]
     moved += [chosen.policy, page.question]
     gr.on([each.change for each in moved], estimate, form, page.route, trigger_mode="always_last", **many)
@@ -181,9 +197,11 @@ async def arrived(desk: Desk, page: AskPage, request: gr.Request, stored: Any) -
     wanted = dict(request.query_params).get("run")
     if not wanted:
         run = desk.workspace.runs.get(str(kept.get("run")), visitor.owner)
-        return values | {page.current: run.id if run and not run.done else ""}
+        running = run is not None and not run.done
+        return values | {page.current: run.id if run and running else "", **busy(page, running)}
     try:
         trace = await find(desk, visitor, wanted)
     except OrchestraError as error:
         return values | {page.problem: said(str(error))}
-    return values | {page.current: trace.id, page.question: trace.task.question}
+    shown = {page.current: trace.id, page.question: trace.task.question}
+    return values | shown | busy(page, trace.status == "running")

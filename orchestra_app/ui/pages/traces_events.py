@@ -68,9 +68,8 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             return {page.study.begun: turns_to(trace_id)}
         watching.begin(str(request.session_hash), trace_id)
         try:
-            turned = await _turned(desk, page, who, trace_id, place)
             shown = await kept(desk, who, trace_id, page.view, brief=True)
-            return shown | turned | {page.study.begun: None}
+            return shown | _turned(page, trace_id, place) | {page.study.begun: None}
         except OrchestraError as error:
             return {page.problem: said(str(error))}
 
@@ -88,7 +87,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     ) -> AsyncGenerator[dict[Any, Any]]:
         watched, who = watching.begin(str(request.session_hash), trace_id), visitor(request, stored)
         try:
-            turned = await _turned(desk, page, who, trace_id, list_)
+            turned = _turned(page, trace_id, list_)
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
                 async for values, _ in shown:
                     if not watched():
@@ -138,13 +137,12 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     turn = [page.view.head, page.sure, page.current, page.study.begun]
     view = [
         *page.view.outputs,
-        page.delete,
         page.problem,
         page.current,
         page.address,
     ]
     wire_list(desk, page, tabs=tabs, tab=tab)
-    opening: dict[str, Any] = QUIET | {"queue": False}
+    opening: dict[str, Any] = QUIET | {"queue": False, "postprocess": False}
     links = (page.rows, page.study.family)
     shown = [
         each.open(open_, [page.browser, page.place], [*view, page.study.begun], **opening) for each in links
@@ -169,18 +167,13 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     wire_study(desk, page, study_opens, inputs, view, after=shown)
 
 
-async def _turned(
-    desk: Desk, page: TracesPage, visitor: Visitor, trace_id: str, list_: Mapping[str, Any]
-) -> dict[Any, Any]:
-    """Return what turns from the list to an opened trace, with what it offers to its owner alone."""
-    changes: dict[Any, Any] = {
+def _turned(page: TracesPage, trace_id: str, list_: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return what turns from the list to an opened trace."""
+    return {
         page.problem: None,
         page.current: trace_id,
         page.address: at(link(**list_, trace=trace_id)),
     }
-    mine = not visitor.admin or await desk.workspace.store.owner(trace_id) in (None, visitor.owner)
-    changes |= {page.delete: gr.Button(visible=mine)}
-    return changes if mine else changes | {page.view.verdict: gr.Column(visible=False)}
 
 
 def _skip(desk: Desk) -> Any:
