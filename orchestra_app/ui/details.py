@@ -1,15 +1,11 @@
 """What may go with a verdict: a rating, a note, automatic verdicts, and everything said so far."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
-from orchestra_app.core.trace import Trace
 from orchestra_app.ui.labels import MAX_NOTE
-from orchestra_app.ui.labels_view import said
-from orchestra_app.ui.sheet import parts, sheet
+from orchestra_app.ui.sheet import sheet
 from orchestra_app.ui.texts import label
 
 
@@ -23,16 +19,6 @@ class DetailsForm:
     check: gr.Button
     judge: gr.Button
     labels: gr.HTML
-
-    @property
-    def outputs(self) -> list[Any]:
-        """The components that `shown` gives values for."""
-        return [self.rating, self.note, self.labels]
-
-    def shown(self, trace: Trace, texts: Mapping[str, str], *, brief: bool = False) -> dict[Any, Any]:
-        """Return the empty form with what was said about `trace`; `brief` as in `said`."""
-        pieces = said(trace, texts, brief=brief) if trace.status != "running" else ()
-        return {self.rating: None, self.note: "", self.labels: parts(trace.id, *pieces)}
 
 
 def rating_and_note(prefix: str) -> tuple[gr.Radio, gr.Textbox]:

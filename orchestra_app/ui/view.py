@@ -46,8 +46,12 @@ class View:
         Gradio takes a thread for each value that it is to prepare, and makes each component anew that is
         updated or skipped; a listener that many wait for says `postprocess=False` and gives all of them.
         """
-        shown = [self.head, self.live, self.answer, self.bill, self.transcript]
-        return [*shown, self.gold, self.kept, *self.details.outputs]
+        return [self.head, self.live, self.answer, self.bill, self.transcript, self.details.labels]
+
+    @property
+    def emptied(self) -> dict[Any, Any]:
+        """What a verdict's form shows before anything is said in it; for a page that leaves a trace."""
+        return {self.gold: "", self.kept: None, self.details.rating: None, self.details.note: ""}
 
     def shown(
         self,
@@ -81,9 +85,7 @@ class View:
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
             self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
             self.transcript: _transcript(trace, texts, pieces),
-            self.gold: "",
-            self.kept: None,
-            **self.details.shown(trace, texts, brief=brief),
+            self.details.labels: parts(trace.id, *(said(trace, texts, brief=brief) if over else ())),
         }
 
     def kept_trace(

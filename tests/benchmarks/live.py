@@ -67,7 +67,8 @@ def stage(kind: str) -> gr.Blocks:
             script = CLOCK.replace("DRAW", "element.firstChild.textContent = props.value?.n;")
             view = gr.HTML(html_template="<p></p>", js_on_load=script, elem_id="live")
         go = gr.Button("play", elem_id="play")
-        go.click(play, None, view, show_progress="hidden", concurrency_limit=32)
+        # As the Ask page follows a run.
+        go.click(play, None, view, show_progress="hidden", concurrency_limit=32, postprocess=False)
     return page
 
 

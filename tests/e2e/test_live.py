@@ -155,7 +155,8 @@ def test_time_goes_on_between_snapshots_and_skip_is_told(page: Page, serve: Serv
     clock = page.locator("#live [data-meter=seconds] .figure")
     before = clock.inner_text()
     expect(clock).not_to_have_text(before)
-    page.wait_for_function("document.querySelector('[data-id=\"6.1\"] .bar').clientWidth > 14")
+    wide = "document.querySelector('[data-id=\"6.1\"] .bar').getBoundingClientRect().width"
+    page.wait_for_function(f"{wide} > 14")
     page.get_by_role("button", name=TEXTS["en"]["skip"]).click()
     expect(page.locator("#told textarea")).to_have_value(re.compile(r"^HTML:\{'run': 'run-[\d.]+'\}$"))
 

@@ -7,6 +7,10 @@ import gradio as gr
 from orchestra_app.ui.pages.ask import QUIET
 
 ARRIVED = """() => {
+  document.addEventListener('click', event => {
+    const shown = event.target.closest('#back') && document.querySelector('#trace-headline .permalink');
+    if (shown) window.left = new URLSearchParams(shown.search).get('run');
+  });
   window.addEventListener('popstate', () => {
     const here = new URLSearchParams(location.search), back = document.querySelector('#back');
     if (here.get('tab') === 'traces' && !here.has('trace') && back?.offsetParent) return back.click();

@@ -167,6 +167,7 @@ async def started(
         page.troubles[visitor.page] = str(error)
         return {page.problem: said(str(error))}
     return {
+        **page.view.emptied,
         page.problem: None,
         page.current: run.id,
         page.browser: {**browser, "run": run.id},

@@ -150,7 +150,8 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
         return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog, policy)
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
-    begun = page.ask.click(start, form, [page.current, page.browser, *page.state], validator=check, **many)
+    changed = [page.current, page.browser, *page.state, *page.view.emptied]
+    begun = page.ask.click(start, form, changed, validator=check, **many)
     begun.then(None, page.browser, None, js=LINK, **QUIET)
     follow_on(begun)
     moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]

@@ -110,7 +110,8 @@ def wire_study(
     # A listener that is drawn with the mixer may be gone when a change that the server made arrives.
     moved = [study.weights, chosen.vendors, chosen.soft, *chosen.budget, study.turn, study.grid]
     shown = [study.plan, study.judged, study.bill]
-    once: dict[str, Any] = many | {"trigger_mode": "always_last"}
+    # What another trace left in a menu may be sent once more; the check that refuses it would be an alert.
+    once: dict[str, Any] = many | {"trigger_mode": "always_last", "preprocess": False}
     gr.on([each.change for each in moved], suppose, [*here, study.weights, *fields], shown, **once)
     for turned in (page.current.change, *(each.then(None, js=IDLE, **QUIET).then for each in after)):
         turned(turn_to, here, study.outputs, **many).then(settle, here, study.outputs, **many)
@@ -135,7 +136,8 @@ def wire_study(
 
 def _form(names: list[str], values: tuple[Any, ...]) -> Form:
     """Return the form that was sent: policy, turn, price table, the fixed settings, then the sliders."""
-    policy, turn, cells, *fields = values
+    policy, turn, table, *fields = values
+    cells = getattr(table, "data", table)
     return Form(wished(names, ("?", *fields)), policy, turn, cells)
 
 

@@ -200,4 +200,5 @@ def listing_shown(page: TracesPage) -> dict[Any, Any]:
         page.sure: gr.Row(visible=False),
         page.current: "",
         page.study.begun: None,
+        **page.view.emptied,
     }

@@ -73,6 +73,9 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         except OrchestraError as error:
             return {page.problem: said(str(error))}
 
+    async def open_kin(request: gr.Request, event: gr.EventData, stored: Any, place: Any) -> dict[Any, Any]:
+        return page.view.emptied | await open_(request, event, stored, place)
+
     async def fill(request: gr.Request, stored: Any, trace_id: str) -> dict[Any, Any]:
         if watching.asked(str(request.session_hash)) != trace_id:
             return unchanged
@@ -87,7 +90,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     ) -> AsyncGenerator[dict[Any, Any]]:
         watched, who = watching.begin(str(request.session_hash), trace_id), visitor(request, stored)
         try:
-            turned = _turned(page, trace_id, list_)
+            turned = _turned(page, trace_id, list_) | page.view.emptied
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
                 async for values, _ in shown:
                     if not watched():
@@ -134,18 +137,16 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
 
     inputs, rows = page.inputs, page.outputs
     unchanged = {page.view.transcript: gr.skip()}
-    turn = [page.view.head, page.sure, page.current, page.study.begun]
-    view = [
-        *page.view.outputs,
-        page.problem,
-        page.current,
-        page.address,
-    ]
+    turn = [page.view.head, page.sure, page.current, page.study.begun, *page.view.emptied]
+    told = [*page.view.outputs, page.problem, page.current, page.address]
+    view = [*told, *page.view.emptied]
     wire_list(desk, page, tabs=tabs, tab=tab)
     opening: dict[str, Any] = QUIET | {"queue": False, "postprocess": False}
-    links = (page.rows, page.study.family)
+    # Each output takes the page time before it can paint: the way to the list has emptied the form.
+    first, here = [*told, page.study.begun], [page.browser, page.place]
     shown = [
-        each.open(open_, [page.browser, page.place], [*view, page.study.begun], **opening) for each in links
+        page.rows.open(open_, here, first, **opening),
+        page.study.family.open(open_kin, here, [*first, *page.view.emptied], **opening),
     ]
     later = [page.view.details.labels, page.view.transcript]
     for each in shown:

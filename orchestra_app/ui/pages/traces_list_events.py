@@ -15,8 +15,10 @@ MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
 ADDRESS = """(shown) => {
   if (!shown?.link || window.arrived === false) return;
   const here = new URLSearchParams(location.search), opens = new URLSearchParams(shown.link).get('trace');
-  // A list may come later than the trace that was opened from it meanwhile.
-  if (!opens && document.querySelector('#trace-headline .sheet:not(:empty)')) return;
+  // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
+  const open = document.querySelector('#trace-headline .sheet:not(:empty)');
+  if (opens ? !open || opens === window.left : open) return;
+  if (!opens) window.left = null;
   const own = here.has('tab') || here.has('trace'), state = own ? history.state : { before: location.search };
   if (opens) window.opened = opens;
   const anew = opens && here.get('tab') === 'traces' && !here.has('trace');

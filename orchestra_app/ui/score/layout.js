@@ -60,12 +60,12 @@ function label(item) {
   style(item.label, 'maxWidth', space);
 }
 
-// An open bar grows by a transform, which moves nothing else.
+// An open note has a bar that grows by a transform, which moves nothing else.
 function stretch(item, scale) {
   item.width = Math.max(2, Math.round((ended(item.note) - item.note.s) * scale));
-  const grows = open(item.note);
-  style(item.bar, 'width', grows ? 100 : item.width);
-  item.bar.style.transform = grows ? `scaleX(${item.width / 100})` : '';
+  if (!open(item.note)) return item.bar = item.bar?.remove();
+  item.bar ??= make('span', 'bar', item.button);
+  item.bar.style.transform = `scaleX(${item.width / 100})`;
 }
 
 function layLane(lane, scale) {

@@ -35,9 +35,7 @@ function newNote(id) {
   button.type = 'button';
   button.dataset.id = id;
   button.tabIndex = drawn.size ? -1 : 0;
-  make('span', 'bar', button);
-  make('span', 'glyph', button);
-  const item = { button, bar: button.firstChild };
+  const item = { button };
   drawn.set(id, item);
   return item;
 }
