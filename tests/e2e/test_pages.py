@@ -148,15 +148,21 @@ def test_a_reload_attaches_to_the_run_under_way(plain: Page, address: str):
 def test_a_second_tab_attaches_without_a_link_and_skip_ends_the_wait(
     page: Page, address: str, watch: Callable[[Page], Page]
 ):
-    # The second tab is there before, since a busy machine may need longer to open one than the run takes.
     second = opened(watch(page.context.new_page()), address)
     opened(page, address)
-    page.bring_to_front()
-    asked_slowly(page, typed("twodoc", 9))
-    second.bring_to_front()
-    second.reload()
+    skip, over = second.locator("#live .skip:not([hidden])"), page.locator("#live [data-state=answered]")
+    # A busy machine may need longer to open the second tab than a run takes.
+    for number in (9, 11, 12):
+        page.bring_to_front()
+        asked_slowly(page, typed("twodoc", number))
+        second.bring_to_front()
+        second.reload()
+        while not skip.count() and not over.count():
+            second.wait_for_timeout(50)
+        if skip.count():
+            break
     # A mouse waits until nothing on the page moves, and the run does not wait for that.
-    second.locator("#live .skip:not([hidden])").evaluate("button => button.click()", timeout=SLOW)
+    skip.evaluate("button => button.click()", timeout=SLOW)
     answered(second)
     answered(page)
 
