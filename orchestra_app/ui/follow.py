@@ -36,10 +36,8 @@ class Watching:
         self._shown.pop(page, None)
 
 
-async def follow(
-    desk: Desk, visitor: Visitor, run_id: str, view: View
-) -> AsyncGenerator[tuple[dict[Any, Any], bool]]:
-    """Yield what `view` shows of a run after each change, and whether that is the last.
+async def follow(desk: Desk, visitor: Visitor, run_id: str, view: View) -> AsyncGenerator[dict[Any, Any]]:
+    """Yield what `view` shows of a run after each change, to its end.
 
     A page may miss an update that the next one overtakes, so each shows everything.
     Raises OrchestraError where the visitor may not look at it or it could not be kept.
@@ -48,10 +46,10 @@ async def follow(
     if run is not None and not run.done:
         async with aclosing(_live(desk, visitor, run, view)) as shown:
             async for values in shown:
-                yield values, False
+                yield values
         if run.error:
             raise OrchestraError(run.error)
-    yield await kept(desk, visitor, run_id, view), True
+    yield await kept(desk, visitor, run_id, view)
 
 
 async def kept(

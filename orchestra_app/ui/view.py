@@ -105,8 +105,7 @@ class View:
         """
         brief = brief and long(trace)
         pieces = transcript(trace, catalog, texts, most=FIRST if brief else None)
-        told: dict[str, Any] = {"beside": beside, "brief": brief, "mine": mine}
-        return self.shown(trace, texts, catalog=catalog, pieces=pieces, **told)
+        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside, brief=brief, mine=mine)
 
     def rest(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
         """Return what `kept_trace` leaves out of a long trace when it is brief."""

@@ -10,7 +10,8 @@ from gradio.state_holder import SessionState
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.ui.app import build
 from orchestra_app.ui.asking import Desk, begin
-from orchestra_app.ui.pages.ask import ask_page, attached, offered, settled, started
+from orchestra_app.ui.follow import follow
+from orchestra_app.ui.pages.ask import ask_page, offered, settled, started
 from orchestra_app.ui.pages.study_shown import Mixed
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish
@@ -136,7 +137,7 @@ async def test_a_page_asks_nothing_else_while_its_run_lasts_and_clears_what_was_
         run, outputs = begun[page.current], set(page.view.outputs)
         meanwhile = settled(desk, page, STRANGER, run)
         assert not meanwhile[page.ask].interactive and page.problem not in meanwhile
-        shown = [each async for each in attached(desk, page, STRANGER, run, lambda: True)]
+        shown = [each async for each in follow(desk, STRANGER, run, page.view)]
         # What is skipped is made anew by Gradio, which takes longer than to give it again.
         assert len(shown) > 1 and all(set(values) == outputs for values in shown)
         ended = settled(desk, page, STRANGER, run)

@@ -1,7 +1,5 @@
 """The Ask page: a question with its settings, the run as it plays, its answer, bill and transcript."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +9,6 @@ from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import choices
 from orchestra_app.ui.asking import Desk, begin
 from orchestra_app.ui.consent import consent_box, consented
-from orchestra_app.ui.follow import follow
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.settings import Settings, settings, vendors
 from orchestra_app.ui.sheet import parts, sheet
@@ -178,20 +175,6 @@ async def started(
 def busy(page: AskPage, running: bool) -> dict[Any, Any]:
     """Return the buttons while the run that is shown lasts, which can be stopped until it ends."""
     return {page.ask: gr.Button(interactive=not running), page.stop: gr.Button(interactive=running)}
-
-
-async def attached(
-    desk: Desk, page: AskPage, visitor: Visitor, run_id: str, watched: Callable[[], bool]
-) -> AsyncGenerator[dict[Any, Any]]:
-    """Yield what the view shows of a run until it is over or the page no longer shows it.
-
-    Raises OrchestraError as `follow` does; `settled` shows what else changes then.
-    """
-    async with aclosing(follow(desk, visitor, run_id, page.view)) as shown:
-        async for values, _ in shown:
-            if not watched():
-                return
-            yield values
 
 
 def settled(desk: Desk, page: AskPage, visitor: Visitor, run_id: str) -> dict[Any, Any]:

@@ -10,11 +10,10 @@ from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui import choices
 from orchestra_app.ui.asking import Desk, find
 from orchestra_app.ui.consent import wire_consent
-from orchestra_app.ui.follow import Watching
+from orchestra_app.ui.follow import Watching, follow
 from orchestra_app.ui.pages.ask import (
     QUIET,
     AskPage,
-    attached,
     busy,
     line,
     offered,
@@ -48,17 +47,20 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
         return await arrived(desk, page, request, stored)
 
     async def attach(request: gr.Request, run_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
-        session, values = str(request.session_hash), None
+        session, given = str(request.session_hash), False
         try:
             # What is refused leaves the page as it is.
             if run_id and session not in page.troubles:
                 who, watched = visitor(request, stored), watching.begin(session)
-                async with aclosing(attached(desk, page, who, run_id, watched)) as shown:
+                async with aclosing(follow(desk, who, run_id, page.view)) as shown:
                     async for values in shown:
+                        if not watched():
+                            break
+                        given = True
                         yield values
         except OrchestraError as error:
             page.troubles[session] = str(error)
-        if values is None:
+        if not given:
             # A generator that yields nothing would empty its outputs.
             yield {page.view.head: gr.skip()}
 

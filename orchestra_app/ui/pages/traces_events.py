@@ -92,7 +92,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         try:
             turned = _turned(page, trace_id, list_) | page.view.emptied
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
-                async for values, _ in shown:
+                async for values in shown:
                     if not watched():
                         # A generator that yields nothing would empty its outputs.
                         yield {page.problem: gr.skip()}
