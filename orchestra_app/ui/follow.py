@@ -12,7 +12,7 @@ from orchestra_app.ui.asking import Desk, look, siblings
 from orchestra_app.ui.facts import facts
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.transcript import transcript
-from orchestra_app.ui.view import View, long
+from orchestra_app.ui.view import View
 from orchestra_app.ui.visitor import Visitor
 
 
@@ -53,28 +53,23 @@ async def follow(desk: Desk, visitor: Visitor, run_id: str, view: View) -> Async
 
 
 async def kept(
-    desk: Desk, visitor: Visitor, trace_id: str, view: View, *, brief: bool = False
+    desk: Desk, visitor: Visitor, trace_id: str, view: View, *, first: bool = True, rest: bool = True
 ) -> dict[Any, Any]:
     """Return what `view` shows of a trace that is over; raises OrchestraError as `follow` does.
 
-    brief: of a long trace only what its first screen needs; `rest` gives what is left.
+    first, rest: whether its first screen and what stands below that are wanted.
     """
-    trace = await look(desk, visitor, trace_id)
+    trace, texts = await look(desk, visitor, trace_id), TEXTS[visitor.language]
     catalog = await desk.workspace.store.catalog(trace.catalog.hash)
-    group, count = await siblings(desk, visitor, trace)
-    texts = TEXTS[visitor.language]
-    beside = facts(trace, group, texts, count=count)
-    mine = trace.owner == visitor.owner
-    return view.kept_trace(trace, texts, catalog, beside=beside, brief=brief, mine=mine)
-
-
-async def rest(desk: Desk, visitor: Visitor, trace_id: str, view: View) -> dict[Any, Any]:
-    """Return what `kept` leaves out where it is brief; raises OrchestraError as `follow` does."""
-    trace = await look(desk, visitor, trace_id)
-    if not long(trace):
-        return {}
-    catalog = await desk.workspace.store.catalog(trace.catalog.hash)
-    return view.rest(trace, TEXTS[visitor.language], catalog)
+    shown: dict[Any, Any] = {}
+    if first:
+        mine = trace.owner == visitor.owner
+        shown |= view.first_screen(trace, texts, catalog=catalog, mine=mine)
+    if rest:
+        group, count = await siblings(desk, visitor, trace)
+        beside = facts(trace, group, texts, count=count)
+        shown |= view.below(trace, texts, pieces=transcript(trace, catalog, texts), beside=beside)
+    return shown
 
 
 async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGenerator[dict[Any, Any]]:

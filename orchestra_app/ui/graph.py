@@ -98,6 +98,8 @@ def notes(trace: Trace) -> list[Note]:
 
 def clean(text: str, limit: int) -> str:
     """Return `text` on one line without control and direction characters, cut at `limit` UTF-8 bytes."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text.strip()
     # Every character has at least one byte: what lies beyond twice the limit cannot be kept.
     raw = DIRECTED.sub(" ", text[: 2 * limit]).strip().encode(errors="replace")
     if len(raw) <= limit and len(text) <= 2 * limit:

@@ -16,19 +16,14 @@ Texts = Mapping[str, str]
 
 
 def transcript(
-    trace: Trace,
-    catalog: Catalog | None,
-    texts: Texts,
-    *,
-    settled: Sequence[Markup] = (),
-    most: int | None = None,
+    trace: Trace, catalog: Catalog | None, texts: Texts, *, settled: Sequence[Markup] = ()
 ) -> list[Markup]:
-    """Return one piece per turn, of the first `most` turns where that is given.
+    """Return one piece per turn.
 
     catalog: the snapshot that the trace names, to rebuild the prompts; None where it is not kept.
     settled: pieces of earlier turns that are known already and cannot change.
     """
-    later = range(len(settled), len(trace.turns[:most]))
+    later = range(len(settled), len(trace.turns))
     return [*settled, *(_turn(trace, index, catalog, texts) for index in later)]
 
 

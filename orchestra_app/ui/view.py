@@ -18,12 +18,8 @@ from orchestra_app.ui.outcome import headline, outcome
 from orchestra_app.ui.receipt import receipt
 from orchestra_app.ui.sheet import parts, sheet
 from orchestra_app.ui.texts import label
-from orchestra_app.ui.transcript import transcript
 
 Texts = Mapping[str, str]
-FIRST = 6
-"""Turns of a long transcript that are sent with the first screen."""
-
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -40,18 +36,29 @@ class View:
     transcript: gr.HTML
 
     @property
+    def first(self) -> list[Any]:
+        """The components of the first screen, which `first_screen` gives values for."""
+        return [self.head, self.live, self.answer, self.details.labels]
+
+    @property
+    def rest(self) -> list[Any]:
+        """The components that `below` gives values for."""
+        return [self.bill, self.transcript, self.details.labels]
+
+    @property
     def outputs(self) -> list[Any]:
         """The components that `shown` gives values for: values as they are drawn, no updates.
 
         Gradio takes a thread for each value that it is to prepare, and makes each component anew that is
         updated or skipped; a listener that many wait for says `postprocess=False` and gives all of them.
         """
-        return [self.head, self.live, self.answer, self.bill, self.transcript, self.details.labels]
+        return [*self.first, self.bill, self.transcript]
 
     @property
     def emptied(self) -> dict[Any, Any]:
-        """What a verdict's form shows before anything is said in it; for a page that leaves a trace."""
-        return {self.gold: "", self.kept: None, self.details.rating: None, self.details.note: ""}
+        """What stands below the first screen and in a verdict's form on a page that leaves a trace."""
+        form = {self.gold: "", self.kept: None, self.details.rating: None, self.details.note: ""}
+        return {self.bill: None, self.transcript: None, **form}
 
     def shown(
         self,
@@ -64,64 +71,57 @@ class View:
         speed: float = 1.0,
         reserved: float = 0.0,
         text: str = "",
-        beside: Markup | None = None,
-        brief: bool = False,
         mine: bool = True,
     ) -> dict[Any, Any]:
-        """Return what the components show of a trace; `pieces` are its transcript's.
+        """Return what the components show of a trace; see `first_screen` and `below`."""
+        above = self.first_screen(
+            trace, texts, catalog=catalog, now=now, speed=speed, reserved=reserved, text=text, mine=mine
+        )
+        return above | self.below(trace, texts, pieces=pieces)
+
+    def first_screen(
+        self,
+        trace: Trace,
+        texts: Texts,
+        *,
+        catalog: Catalog | None,
+        now: float | None = None,
+        speed: float = 1.0,
+        reserved: float = 0.0,
+        text: str = "",
+        mine: bool = True,
+    ) -> dict[Any, Any]:
+        """Return what the components show that can be seen without scrolling.
 
         reserved: USD set aside for calls under way. text: what the policy has streamed in this turn.
-        brief: the calls that can be marked are not listed. mine: it belongs to whoever looks at it, who alone
-        may judge or delete it. The styles show the verdict, and what else depends on that, by the markup.
+        mine: it belongs to whoever looks at it, who alone may judge or delete it. The styles show the verdict,
+        and what else depends on that, by the markup; the calls that can be marked are not listed as yet.
         """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated
-        bill = (
-            [tag("section", tag("h3", texts["bill"]), receipt(trace, texts))] if over or trace.charges else []
-        )
         return {
             self.head: parts(trace.id, headline(trace, texts, simulated=simulated, mine=mine)),
             self.live: score(trace, now=now, speed=speed, reserved=reserved),
             self.answer: parts(trace.id, *([outcome(trace, texts)] if over else _streamed(text))),
-            self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
-            self.transcript: _transcript(trace, texts, pieces),
-            self.details.labels: parts(trace.id, *(said(trace, texts, brief=brief) if over else ())),
+            self.details.labels: parts(trace.id, *(said(trace, texts, brief=True) if over else ())),
         }
 
-    def kept_trace(
-        self,
-        trace: Trace,
-        texts: Texts,
-        catalog: Catalog | None,
-        *,
-        beside: Markup | None = None,
-        brief: bool = False,
-        mine: bool = True,
+    def below(
+        self, trace: Trace, texts: Texts, *, pieces: Sequence[Markup], beside: Markup | None = None
     ) -> dict[Any, Any]:
-        """Return what the components show of a trace that is over; `beside` stands beside its bill.
+        """Return what the components show below the first screen, and the calls that can be marked.
 
-        brief: of a long trace only what its first screen needs; `rest` gives what is left. mine: as in
-        `shown`.
+        pieces: those of the transcript. beside: what stands beside the bill.
         """
-        brief = brief and long(trace)
-        pieces = transcript(trace, catalog, texts, most=FIRST if brief else None)
-        return self.shown(trace, texts, catalog=catalog, pieces=pieces, beside=beside, brief=brief, mine=mine)
-
-    def rest(self, trace: Trace, texts: Texts, catalog: Catalog | None) -> dict[Any, Any]:
-        """Return what `kept_trace` leaves out of a long trace when it is brief."""
+        over = trace.status != "running"
+        bill = (
+            [tag("section", tag("h3", texts["bill"]), receipt(trace, texts))] if over or trace.charges else []
+        )
         return {
-            self.details.labels: parts(trace.id, *said(trace, texts)),
-            self.transcript: _transcript(trace, texts, transcript(trace, catalog, texts)),
+            self.bill: parts(trace.id, *bill, *([beside] if beside else [])),
+            self.transcript: parts(trace.id, *([tag("h3", texts["transcript"]), *pieces] if pieces else ())),
+            self.details.labels: parts(trace.id, *(said(trace, texts) if over else ())),
         }
-
-
-def long(trace: Trace) -> bool:
-    """Return whether a trace has more turns than are shown at once."""
-    return len(trace.turns) > FIRST
-
-
-def _transcript(trace: Trace, texts: Texts, pieces: Sequence[Markup]) -> dict[str, Any]:
-    return parts(trace.id, *([tag("h3", texts["transcript"]), *pieces] if pieces else ()))
 
 
 def _streamed(text: str) -> list[Markup]:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.follow import Watching, follow, kept, rest
+from orchestra_app.ui.follow import Watching, follow, kept
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.ask import QUIET, said
@@ -68,19 +68,20 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
             return {page.study.begun: turns_to(trace_id)}
         watching.begin(str(request.session_hash), trace_id)
         try:
-            shown = await kept(desk, who, trace_id, page.view, brief=True)
+            shown = await kept(desk, who, trace_id, page.view, rest=False)
             return shown | _turned(page, trace_id, place) | {page.study.begun: None}
         except OrchestraError as error:
             return {page.problem: said(str(error))}
 
     async def open_kin(request: gr.Request, event: gr.EventData, stored: Any, place: Any) -> dict[Any, Any]:
-        return page.view.emptied | await open_(request, event, stored, place)
+        shown = await open_(request, event, stored, place)
+        return page.view.emptied | shown if page.current in shown else shown
 
     async def fill(request: gr.Request, stored: Any, trace_id: str) -> dict[Any, Any]:
         if watching.asked(str(request.session_hash)) != trace_id:
             return unchanged
         try:
-            return unchanged | await rest(desk, visitor(request, stored), trace_id, page.view)
+            return await kept(desk, visitor(request, stored), trace_id, page.view, first=False)
         except OrchestraError:
             # It was deleted since; what can be done with it says so.
             return unchanged
@@ -97,7 +98,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
                         # A generator that yields nothing would empty its outputs.
                         yield {page.problem: gr.skip()}
                         return
-                    yield values | turned
+                    yield turned | values
                     turned.pop(page.address, None)
         except OrchestraError as error:
             yield {page.problem: said(str(error))}
@@ -138,19 +139,18 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     inputs, rows = page.inputs, page.outputs
     unchanged = {page.view.transcript: gr.skip()}
     turn = [page.view.head, page.sure, page.current, page.study.begun, *page.view.emptied]
-    told = [*page.view.outputs, page.problem, page.current, page.address]
-    view = [*told, *page.view.emptied]
+    told = [page.problem, page.current, page.address]
+    view = list(dict.fromkeys([*page.view.outputs, *told, *page.view.emptied]))
     wire_list(desk, page, tabs=tabs, tab=tab)
     opening: dict[str, Any] = QUIET | {"queue": False, "postprocess": False}
-    # Each output takes the page time before it can paint: the way to the list has emptied the form.
-    first, here = [*told, page.study.begun], [page.browser, page.place]
+    # Each output takes the page time before it can paint: the way to the list has emptied the others.
+    first, here = [*page.view.first, *told, page.study.begun], [page.browser, page.place]
     shown = [
         page.rows.open(open_, here, first, **opening),
         page.study.family.open(open_kin, here, [*first, *page.view.emptied], **opening),
     ]
-    later = [page.view.details.labels, page.view.transcript]
     for each in shown:
-        each.then(None, js=PAINTED, **QUIET).then(fill, [page.browser, page.current], later, **opening)
+        each.then(None, js=PAINTED, **QUIET).then(fill, [page.browser, page.current], page.view.rest, **opening)
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     blocks.unload(leave)

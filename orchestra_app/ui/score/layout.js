@@ -87,19 +87,22 @@ function layLane(lane, scale) {
 // Bar lines: one where each turn begins, and one that closes the score.
 
 function layBars(scale) {
-  let free = -Infinity;
-  for (const [id, bar] of bars) if (id !== 'end') hide(bar, !drawn.has(id));
+  const row = one('.numbers'), close = one('.close');
+  let free = -Infinity, lines = '', count = 0;
   for (const { note } of marks) {
     if (note.i !== String(turnOf(note))) continue;
-    if (!bars.has(note.i)) bars.set(note.i, make('i', 'bar', one('.bars'), number(turnOf(note))));
-    const bar = bars.get(note.i), left = Math.round(note.s * scale);
-    move(bar, left);
-    bar.classList.toggle('mute', left < free);
-    if (left >= free) free = left + 22;
+    const left = Math.round(note.s * scale);
+    lines += `M${left + 0.5},0V999`;
+    if (left < free) continue;
+    free = left + 22;
+    const said = row.children[count++] || make('span', '', row);
+    say(said, number(turnOf(note)));
+    move(said, left);
   }
-  if (!bars.has('end')) bars.set('end', make('i', 'close', one('.bars')));
-  hide(bars.get('end'), shot.live || shot.status === 'running');
-  move(bars.get('end'), Math.round(shot.now * scale));
+  while (row.children.length > count) row.lastChild.remove();
+  put(one('.bars path'), { d: lines });
+  hide(close, shot.live || shot.status === 'running');
+  move(close, Math.round(shot.now * scale));
 }
 
 function layTicks(scale) {

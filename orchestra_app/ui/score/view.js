@@ -2,7 +2,6 @@
 const LANES = ['policy', 'expert', 'search', 'retrieve', 'python', 'judge'];
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const drawn = new Map();
-const bars = new Map();
 let shot = null, marks = [], arrived = 0, shown = 0, laid = -1, request = 0;
 let wide = 0, high = 0, view = 0, scrolled = 0, follows = true, inView = true;
 let top = 0, chosen = '', described = '', owed = false;
@@ -213,11 +212,13 @@ function onFocus(event) {
 }
 
 function clear() {
-  for (const map of [drawn, bars]) map.clear();
+  drawn.clear();
   for (const name of LANES) Object.assign(lanes[name], { items: [] }).notes.replaceChildren();
-  for (const selector of ['.bars', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
+  for (const selector of ['.numbers', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
-  Object.assign(span, { now: 0 });
+  put(one('.bars path'), { d: '' });
+  one('.close').hidden = true;
+  span.now = 0;
   scrolled = 0;
   // At once it would lay the page out, before what changes with it is written.
   requestAnimationFrame(() => { scroller.scrollLeft = scrolled; });
