@@ -52,7 +52,7 @@ def score(
     now: seconds after the start; None: everything that is known.
     reserved: USD set aside for calls under way.
     speed: simulated seconds per real second at which time goes on after this snapshot; 0: it stands still.
-    `notes` holds one JSON text per note: the browser takes texts apart only where they changed, while nested
+    `notes` and `prices` hold JSON texts: the browser takes texts apart only where they changed, while nested
     values would be walked several times with every snapshot. Notes keep their ids and only grow in number
     while a run goes on, so that the difference that is sent stays small.
     """
@@ -79,7 +79,7 @@ def score(
         "budget": {"cost": budget.cost, "seconds": budget.seconds, "turns": budget.turns},
         "error": "" if running else clean(trace.error or "", TEXT_BYTES),
         "notes": [_packed(note, prices) for note in heard],
-        "prices": [_rates(price) for price in prices],
+        "prices": [_AS_JSON(_rates(price)) for price in prices],
     }
 
 

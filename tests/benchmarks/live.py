@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from orchestra_app.core.events import RolloutStarted
 from orchestra_app.ui.live import score_view
+from orchestra_app.ui.theme import script as page_script
 from tests.e2e.concert import events, launched, snapshots
 
 CHROMIUM = "/usr/bin/chromium"
@@ -67,8 +68,11 @@ def stage(kind: str) -> gr.Blocks:
             script = CLOCK.replace("DRAW", "element.firstChild.textContent = props.value?.n;")
             view = gr.HTML(html_template="<p></p>", js_on_load=script, elem_id="live")
         go = gr.Button("play", elem_id="play")
-        # As the Ask page follows a run.
-        go.click(play, None, view, show_progress="hidden", concurrency_limit=32, postprocess=False)
+        options: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 32, "postprocess": False}
+        if kind == "score":
+            # As the Ask page follows a run; `launch` gives it the page's own script.
+            options["show_progress_on"] = []
+        go.click(play, None, view, **options)
     return page
 
 
@@ -105,7 +109,7 @@ def busy(debugger: CDPSession) -> float:
 
 def measure(browser: Browser, kind: str, count: int) -> dict[str, list[float]]:
     page = stage(kind)
-    url = launched(page)
+    url = launched(page, js=page_script()) if kind == "score" else launched(page)
     opens = [opened(browser, url) for _ in range(count)]
     for each, _, _ in opens:
         each.wait_for_timeout(500)

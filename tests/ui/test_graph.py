@@ -125,7 +125,7 @@ def test_the_snapshot_of_a_whole_run_is_this() -> None:
         "turns": 3,
         "budget": {"cost": 0.1, "seconds": 120.0, "turns": 20},
         "error": "",
-        "prices": [[1.0, 1.0, 4.0, 0.0, "example.org 2026-01-01"]],
+        "prices": ['[1.0,1.0,4.0,0.0,"example.org 2026-01-01"]'],
     }
 
 

@@ -271,7 +271,9 @@ function picture() {
   if (!live && !shot.live) return complete();
   // While notes come, they are painted first and what is said about them in the next frame.
   layNotes();
-  if (!owed) requestAnimationFrame(() => setTimeout(() => shot ? complete() : owed = false));
+  // Laid out while the browser waits for its next frame, which then only paints.
+  void scroller.offsetWidth;
+  if (!owed) requestAnimationFrame(() => setTimeout(() => shot ? complete() : owed = false, 5));
   owed = true;
 }
 

@@ -35,7 +35,7 @@ function sentence(note) {
 
 function facts(note) {
   const [input, cached, output, reasoning, units] = note.u || [];
-  const price = shot.prices[note.p], tokens = [];
+  const price = JSON.parse(shot.prices[note.p] ?? 'null'), tokens = [];
   if (input || output) tokens.push(fill('in', { n: number(input) }), fill('out', { n: number(output) }));
   if (cached) tokens.push(fill('cached', { n: number(cached) }));
   if (reasoning) tokens.push(fill('reasoning', { n: number(reasoning) }));
