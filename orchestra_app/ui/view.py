@@ -21,6 +21,7 @@ from orchestra_app.ui.texts import label
 
 Texts = Mapping[str, str]
 
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The components of the view; each page has its own, with its own prefix before the element ids."""
@@ -94,8 +95,8 @@ class View:
         """Return what the components show that can be seen without scrolling.
 
         reserved: USD set aside for calls under way. text: what the policy has streamed in this turn.
-        mine: it belongs to whoever looks at it, who alone may judge or delete it. The styles show the verdict,
-        and what else depends on that, by the markup; the calls that can be marked are not listed as yet.
+        mine: it belongs to whoever looks at it, who alone may judge or delete it. The styles show the verdict
+        by the markup, and what else depends on that; the calls that can be marked are not listed as yet.
         """
         over = trace.status != "running"
         simulated = catalog.simulated if catalog else trace.simulated

@@ -1,4 +1,4 @@
-"""Time from the click on a listed trace to its painted first screen; run as `python -m tests.benchmarks.opening`.
+"""Time from the click on a trace to its painted first screen; run as `python -m tests.benchmarks.opening`.
 
 One of 50 turns and one of a single turn are opened on the same page, in turn with a bare Gradio page in the
 same browser: as many rows, and a click that shows the row's name in one `gr.HTML` through the queue.

@@ -259,6 +259,18 @@ def test_a_field_that_cannot_be_used_says_so_and_nothing_starts(
     assert page.url == address
 
 
+def test_a_budget_that_cannot_be_used_says_so_at_once_and_until_it_can(plain: Page, address: str):
+    page, said = opened(plain, address), "Give 1 to 86,400 seconds, or leave it empty."
+    field, told = page.locator("#budget-seconds input"), page.locator("#budget-seconds")
+    field.fill("0")
+    expect(told).to_contain_text(said)
+    page.locator("#ask").click()
+    expect(page.locator("#question")).to_contain_text("Type a question first.")
+    expect(told).to_contain_text(said)
+    field.fill("60")
+    expect(told).not_to_contain_text(said)
+
+
 def test_a_long_question_is_refused_with_a_sentence_and_kept(plain: Page, address: str):
     page = opened(plain, address)
     asked(page, "x" * 20_001)

@@ -1,4 +1,4 @@
-"""The view of a kept trace: what is shown at once and what follows are the whole, and the second is less urgent."""
+"""The view of a kept trace: what is shown at once and what follows are the whole."""
 
 import gradio as gr
 import pytest

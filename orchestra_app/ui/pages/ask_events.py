@@ -147,6 +147,10 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
             found = []
         return validated(found, texts, len(values))
 
+    def check_settings(request: gr.Request, question: Any, *values: Any) -> list[dict[str, Any]]:
+        # Whoever moves a slider first has not forgotten the question.
+        return check(request, question or "?", *values)
+
     async def estimate(request: gr.Request, *values: Any) -> dict[str, Any] | None:
         wish, (catalog, policy), stored = sent(values)
         return await line(desk, desk.door.visitor(request, token(stored)), wish, catalog, policy)
@@ -158,7 +162,10 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
     follow_on(begun)
     moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]
     moved += [chosen.policy, page.question]
-    gr.on([each.change for each in moved], estimate, form, page.route, trigger_mode="always_last", **many)
+    # An event takes away what was said about its inputs, so this one says it again. Gradio would prepare each
+    # of the many values in a thread, before what checks them all.
+    often = many | {"trigger_mode": "always_last", "preprocess": False, "validator": check_settings}
+    gr.on([each.change for each in moved], estimate, form, page.route, **often)
     _wire_presets(desk, page, sliders)
 
 

@@ -150,7 +150,9 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         page.study.family.open(open_kin, here, [*first, *page.view.emptied], **opening),
     ]
     for each in shown:
-        each.then(None, js=PAINTED, **QUIET).then(fill, [page.browser, page.current], page.view.rest, **opening)
+        each.then(None, js=PAINTED, **QUIET).then(
+            fill, [page.browser, page.current], page.view.rest, **opening
+        )
     arriving = dict.fromkeys([*rows, *page.filters.outputs, tabs, *view])
     blocks.load(arrive, [page.browser], list(arriving), **MANY)
     blocks.unload(leave)
