@@ -42,7 +42,8 @@ def steps(base: Path, folder: Path, **changed) -> tuple[list[torch.Tensor], list
 def test_two_processes_make_the_steps_of_one(base, tmp_path, changed):
     alone, said = steps(base, tmp_path / "one", **changed)
     together, told = steps(base, tmp_path / "two", processes=2, **changed)
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(alone, together, strict=True))
+    # Adam makes a rounding of a small gradient a share of the learning rate.
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(alone, together, strict=True))
     for one, two in zip(said, told, strict=True):
         assert two.model_dump() == pytest.approx(one.model_dump(), rel=1e-4, abs=1e-6)
 

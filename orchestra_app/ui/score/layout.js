@@ -3,7 +3,7 @@ const SPANS = [10, 30, 60, 120, 240, 480, 900, 1800, 3600, 7200];
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const ROW = 36, HEAD = 14, LABEL = 46, TICK = 76, BROKEN = 0.4;
 
-let height = () => 0, path = '', told = 0;
+let height = () => 0, path = '', told = 0, due = 0, late = 0;
 
 const ended = note => open(note) ? Math.max(shown, note.s) : note.s + note.d;
 
@@ -245,6 +245,7 @@ const settled = () => span.now === span.goal;
 
 function tick() {
   request = 0;
+  late = performance.now() - due;
   if (!shot || !element.isConnected) return;
   const before = settled();
   advance();
@@ -257,8 +258,11 @@ function tick() {
 
 function schedule() {
   if (request || !shot || !inView || !wide || calm.matches || !(shot.live || !settled())) return;
-  // A frame for every pixel that the cursor moves is enough, and 40 a second.
-  const pause = settled() ? Math.min(200, Math.max(25, 1000 * span.now / wide / shot.speed)) - 8 : 0;
+  // A frame for every pixel that the cursor moves is enough, and 40 a second; fewer where frames come late, so
+  // that a busy machine has time for what is new.
+  const often = Math.max(25, 1000 * span.now / wide / shot.speed, late > 25 ? 4 * late : 0);
+  const pause = settled() ? Math.min(200, often) - 8 : 0;
   const frame = () => requestAnimationFrame(tick);
+  due = performance.now() + Math.max(0, pause);
   request = pause > 0 ? setTimeout(frame, pause) : frame();
 }
