@@ -172,6 +172,13 @@ def test_a_run_under_way_is_followed_from_the_list_to_its_end_and_its_studies(pl
     asked_slowly(page, typed("twodoc", 10))
     page.get_by_role("tab", name="Traces").click()
     page.locator("#traces .trace").first.click()
+    expect(page.locator("#trace-live .status")).to_have_text("Running", timeout=SLOW)
+    page.locator("#back").click()
+    expect(page.locator("#trace-open")).to_be_hidden(timeout=SLOW)
+    # Longer than the run takes from one event to the next.
+    page.wait_for_timeout(2000)
+    expect(page.locator("#trace-open")).to_be_hidden()
+    page.locator("#traces .trace").first.click()
     expect(page.locator("#trace-live .status")).to_have_text("Answered", timeout=SLOW)
     expect(page.locator("#study-fork")).to_be_visible(timeout=SLOW)
     page.locator("#back").click()

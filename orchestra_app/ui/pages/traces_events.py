@@ -50,6 +50,8 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
 
     def turn_back(request: gr.Request) -> dict[Any, Any]:
         session = str(request.session_hash)
+        # A run that is followed would open again with its next event.
+        watching.forget(session)
         turned_back[session] = page.turning.begin(session)
         return listing_shown(page)
 
