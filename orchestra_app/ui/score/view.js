@@ -217,7 +217,7 @@ function clear() {
   for (const selector of ['.numbers', '.list ol', '.ticks', '.steps']) one(selector).replaceChildren();
   for (const selector of ['.curve', '.area']) one(selector).removeAttribute('d');
   put(one('.bars path'), { d: '' });
-  one('.close').hidden = true;
+  hide(one('.close'), true);
   span.now = 0;
   scrolled = 0;
   // At once it would lay the page out, before what changes with it is written.
