@@ -160,16 +160,18 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
     begun = page.ask.click(start, form, changed, validator=check, **many)
     begun.then(None, page.browser, None, js=LINK, **QUIET)
     follow_on(begun)
-    moved = [*sliders.values(), chosen.vendors, chosen.soft, chosen.cost, chosen.latency, *chosen.budget]
-    moved += [chosen.policy, page.question]
+    moved = [*sliders.values(), chosen.soft, chosen.cost, chosen.latency, *chosen.budget, page.question]
+    # A new catalogue changes the menus as well, and by then the listeners of the old sliders are gone.
+    picked = [chosen.policy.input, chosen.vendors.input]
     # An event takes away what was said about its inputs, so this one says it again. Gradio would prepare each
     # of the many values in a thread, before what checks them all.
     often = many | {"trigger_mode": "always_last", "preprocess": False, "validator": check_settings}
-    gr.on([each.change for each in moved], estimate, form, page.route, **often)
-    _wire_presets(desk, page, sliders)
+    gr.on([*(each.change for each in moved), *picked], estimate, form, page.route, **often)
+    _wire_presets(desk, page, sliders).then(estimate, form, page.route, **many)
 
 
-def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> None:
+def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> Any:
+    """Let the presets set the form; returns what happens when it is made neutral."""
     chosen = page.settings
     outputs = [*sliders.values(), chosen.cost, chosen.latency, *chosen.budget]
 
@@ -182,7 +184,7 @@ def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> N
     for name in NAMES:
         chosen.presets[name].click(setting(name), chosen.catalog, outputs, **QUIET)
     rest = [chosen.vendors, chosen.soft, chosen.seed]
-    chosen.neutral.click(
+    return chosen.neutral.click(
         lambda: [*positions(preset("balanced", desk.workspace.catalog()), list(sliders)), [], False, 0],
         None,
         [*outputs, *rest],
