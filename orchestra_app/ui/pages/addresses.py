@@ -31,7 +31,9 @@ ARRIVED = """() => {
 The Traces page reads the rest of its own links and opens itself.
 """
 TURNED = """() => {
-  if (!window.arrived) return;
+  // What a tab asks of the server may take until another one is shown.
+  const shown = document.querySelector('button[role=tab][data-tab-id=TAB][aria-selected=true]');
+  if (!window.arrived || !shown) return;
   const here = new URLSearchParams(location.search);
   const before = here.has('tab') || here.has('trace') ? history.state?.before : location.search;
   history.replaceState({ before }, '', '?tab=TAB');
@@ -39,7 +41,8 @@ TURNED = """() => {
 """Writes the tab into the address, and keeps what the Ask page had there."""
 BACK = """() => {
   const here = new URLSearchParams(location.search);
-  if (!window.arrived || !(here.has('tab') || here.has('trace'))) return;
+  const shown = document.querySelector('button[role=tab][data-tab-id=TAB][aria-selected=true]');
+  if (!window.arrived || !shown || !(here.has('tab') || here.has('trace'))) return;
   history.replaceState(null, '', history.state?.before || location.pathname);
 }"""
 
@@ -49,5 +52,5 @@ def wire_addresses(blocks: gr.Blocks, tabs: gr.Tabs) -> None:
     blocks.load(None, None, None, js=ARRIVED, **QUIET)
     for tab in tabs.children:
         if isinstance(tab, gr.Tab) and tab.id != "traces":
-            js: Any = BACK if tab.id == "ask" else TURNED.replace("TAB", str(tab.id))
+            js: Any = (BACK if tab.id == "ask" else TURNED).replace("TAB", str(tab.id))
             tab.select(None, None, None, js=js, **QUIET)
