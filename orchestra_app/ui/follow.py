@@ -82,17 +82,17 @@ async def _live(desk: Desk, visitor: Visitor, run: Run, view: View) -> AsyncGene
             catalog = catalog or await desk.workspace.store.catalog(trace.catalog.hash)
             pieces = transcript(trace, catalog, texts, settled=settled)
             settled = pieces[:-1]
-            yield view.shown(
+            above = view.first_screen(
                 trace,
                 texts,
                 catalog=catalog,
-                pieces=pieces,
                 now=_now(run, trace),
                 speed=run.speed or 1.0,
                 reserved=run.reserved,
                 text=run.text,
                 mine=trace.owner == visitor.owner,
             )
+            yield above | view.below(trace, texts, pieces=pieces)
 
 
 def _now(run: Run, trace: Trace) -> float:

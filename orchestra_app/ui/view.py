@@ -48,7 +48,7 @@ class View:
 
     @property
     def outputs(self) -> list[Any]:
-        """The components that `shown` gives values for: values as they are drawn, no updates.
+        """All that `first_screen` and `below` give values for: values as they are drawn, no updates.
 
         Gradio takes a thread for each value that it is to prepare, and makes each component anew that is
         updated or skipped; a listener that many wait for says `postprocess=False` and gives all of them.
@@ -60,25 +60,6 @@ class View:
         """What stands below the first screen and in a verdict's form on a page that leaves a trace."""
         form = {self.gold: "", self.kept: None, self.details.rating: None, self.details.note: ""}
         return {self.bill: None, self.transcript: None, **form}
-
-    def shown(
-        self,
-        trace: Trace,
-        texts: Texts,
-        *,
-        catalog: Catalog | None,
-        pieces: Sequence[Markup],
-        now: float | None = None,
-        speed: float = 1.0,
-        reserved: float = 0.0,
-        text: str = "",
-        mine: bool = True,
-    ) -> dict[Any, Any]:
-        """Return what the components show of a trace; see `first_screen` and `below`."""
-        above = self.first_screen(
-            trace, texts, catalog=catalog, now=now, speed=speed, reserved=reserved, text=text, mine=mine
-        )
-        return above | self.below(trace, texts, pieces=pieces)
 
     def first_screen(
         self,

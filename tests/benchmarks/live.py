@@ -32,21 +32,24 @@ PAGES = 8
 ROUNDS = 3
 EVENTS = list(events())
 SPEED = max(event.at for event in EVENTS if not isinstance(event, RolloutStarted)) / (PAUSE * len(EVENTS))
+PAINTED = """const painted = act => {
+    // A message posted from a frame's own callback is handled once that frame is painted.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => act();
+    channel.port2.postMessage(0);
+  };"""
+"""Acts when the frame is painted in whose callback it is called."""
 CLOCK = """
 window.times ??= [];
 watch('value', () => {
   const sent = props.value?.sent, began = performance.now();
   DRAW
   const drawn = performance.now() - began;
-  // A message posted from the frame's own callback is handled once that frame is painted.
-  requestAnimationFrame(() => { const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      times.push([sent, performance.timeOrigin + performance.now() - sent, drawn]);
-    };
-    channel.port2.postMessage(0);
-  });
+  PAINTED
+  const told = () => times.push([sent, performance.timeOrigin + performance.now() - sent, drawn]);
+  requestAnimationFrame(() => painted(told));
 });
-"""
+""".replace("PAINTED", PAINTED)
 
 
 def stage(kind: str) -> gr.Blocks:

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from orchestra_app import Settings, Trace, Workspace
 from orchestra_app.core.events import RolloutStarted
-from tests.benchmarks.live import CHROMIUM, FLAGS
+from tests.benchmarks.live import CHROMIUM, FLAGS, PAINTED
 from tests.e2e.concert import events, launched
 from tests.e2e.page_server import served
 
@@ -25,20 +25,15 @@ TIMES = 17
 PAUSE = 1500
 """Milliseconds between two openings: what a page fills in later is done by then."""
 ROWS = 2
-PAINTED = """const painted = act => {
-    // A message posted from a frame's own callback is handled once that frame is painted.
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => act(performance.now() - began);
-    channel.port2.postMessage(0);
-  };"""
-"""Tells when the frame is painted in whose callback it is called."""
 OPEN = """wanted => new Promise(done => {
   const began = performance.now();
   const count = selector => document.querySelectorAll(selector).length;
   let seen = 0;
   PAINTED
+  const passed = () => performance.now() - began;
   const whole = () => {
-    if (seen && count('#trace-transcript .turn') === wanted.turns) return painted(took => done([seen, took]));
+    const all = seen && count('#trace-transcript .turn') === wanted.turns;
+    if (all) return painted(() => done([seen, passed()]));
     requestAnimationFrame(whole);
   };
   const see = () => {
@@ -46,7 +41,7 @@ OPEN = """wanted => new Promise(done => {
     const open = document.querySelector('#trace-live')?.offsetParent && count('#trace-answer .outcome');
     const bars = document.querySelector('#trace-live .bars path')?.getAttribute('d')?.split('M').length - 1;
     if (!open || bars !== wanted.turns) return requestAnimationFrame(see);
-    painted(took => { seen = took; });
+    painted(() => { seen = passed(); });
   };
   document.querySelector(`#traces [data-id="${wanted.id}"]`).click();
   see();
@@ -86,7 +81,7 @@ BARE = """wanted => new Promise(done => {
   PAINTED
   const see = () => {
     if (shown.textContent.trim() !== wanted) return requestAnimationFrame(see);
-    painted(done);
+    painted(() => done(performance.now() - began));
   };
   document.querySelector(`[data-row="${wanted}"]`).click();
   see();

@@ -10,7 +10,7 @@ from gradio.state_holder import SessionState
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.ui.app import build
 from orchestra_app.ui.asking import Desk, begin
-from orchestra_app.ui.follow import follow
+from orchestra_app.ui.follow import follow, kept
 from orchestra_app.ui.pages.ask import ask_page, offered, settled, started
 from orchestra_app.ui.pages.study_shown import Mixed
 from orchestra_app.ui.visitor import Door, Visitor
@@ -140,6 +140,10 @@ async def test_a_page_asks_nothing_else_while_its_run_lasts_and_clears_what_was_
         shown = [each async for each in follow(desk, STRANGER, run, page.view)]
         # What is skipped is made anew by Gradio, which takes longer than to give it again.
         assert len(shown) > 1 and all(set(values) == outputs for values in shown)
+        first, later = [
+            await kept(desk, STRANGER, run, page.view, first=first, rest=not first) for first in (True, False)
+        ]
+        assert first | later == shown[-1]
         ended = settled(desk, page, STRANGER, run)
         refused = await started(desk, page, STRANGER, ("nothing", "small"), {}, WISH)
         told = settled(desk, page, STRANGER, run)

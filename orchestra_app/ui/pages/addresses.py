@@ -1,7 +1,5 @@
 """Which tab the address of the page names: a link opens it, and turning to it writes it there."""
 
-from typing import Any
-
 import gradio as gr
 
 from orchestra_app.ui.pages.ask import QUIET
@@ -34,17 +32,12 @@ TURNED = """() => {
   // What a tab asks of the server may take until another one is shown.
   const shown = document.querySelector('button[role=tab][data-tab-id=TAB][aria-selected=true]');
   if (!window.arrived || !shown) return;
-  const here = new URLSearchParams(location.search);
-  const before = here.has('tab') || here.has('trace') ? history.state?.before : location.search;
-  history.replaceState({ before }, '', '?tab=TAB');
+  const here = new URLSearchParams(location.search), own = here.has('tab') || here.has('trace');
+  const before = own ? history.state?.before : location.search;
+  if ('TAB' !== 'ask') history.replaceState({ before }, '', '?tab=TAB');
+  else if (own) history.replaceState(null, '', before || location.pathname);
 }"""
-"""Writes the tab into the address, and keeps what the Ask page had there."""
-BACK = """() => {
-  const here = new URLSearchParams(location.search);
-  const shown = document.querySelector('button[role=tab][data-tab-id=TAB][aria-selected=true]');
-  if (!window.arrived || !shown || !(here.has('tab') || here.has('trace'))) return;
-  history.replaceState(null, '', history.state?.before || location.pathname);
-}"""
+"""Writes the tab into the address, and keeps what the Ask page had there until that is shown again."""
 
 
 def wire_addresses(blocks: gr.Blocks, tabs: gr.Tabs) -> None:
@@ -52,5 +45,4 @@ def wire_addresses(blocks: gr.Blocks, tabs: gr.Tabs) -> None:
     blocks.load(None, None, None, js=ARRIVED, **QUIET)
     for tab in tabs.children:
         if isinstance(tab, gr.Tab) and tab.id != "traces":
-            js: Any = (BACK if tab.id == "ask" else TURNED).replace("TAB", str(tab.id))
-            tab.select(None, None, None, js=js, **QUIET)
+            tab.select(None, None, None, js=TURNED.replace("TAB", str(tab.id)), **QUIET)

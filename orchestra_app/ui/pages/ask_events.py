@@ -167,7 +167,7 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
     # of the many values in a thread, before what checks them all.
     often = many | {"trigger_mode": "always_last", "preprocess": False, "validator": check_settings}
     gr.on([*(each.change for each in moved), *picked], estimate, form, page.route, **often)
-    _wire_presets(desk, page, sliders).then(estimate, form, page.route, **many)
+    _wire_presets(desk, page, sliders).then(estimate, form, page.route, **often)
 
 
 def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> Any:
