@@ -4,6 +4,8 @@ undrawn => {
   for (const { show_progress_on: shown } of window.gradio_config?.dependencies || []) {
     if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
   }
+  // It closes its stream when the page is being left, and would then say on it that the server is lost.
+  addEventListener('beforeunload', () => document.documentElement.classList.add('leaving'));
 
   const PATIENCE = 20_000, language = /^zh\b/i.test(navigator.language) ? 'zh' : 'en';
   const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));

@@ -25,8 +25,6 @@ FLAGS = (
 expect.set_options(timeout=30_000)
 LEAVING = "the page is being left"
 TOLD = f"addEventListener('beforeunload', () => console.debug({LEAVING!r}))"
-CUT_OFF = ("AbortError: signal is aborted without reason", "Unexpected error Connection errored out.")
-"""What Gradio's client logs when a page is left before everything that it asked for has come."""
 OWN = ("http://127.0.0.1", "http://localhost", "data:", "blob:", "about:")
 
 Watch = Callable[[Page], Page]
@@ -53,7 +51,8 @@ def watch() -> Iterator[Watch]:
     def on_console(message: ConsoleMessage) -> None:
         if message.text == LEAVING:
             left.add(message.page)
-        if message.type == "error" and not (message.page in left and message.text.startswith(CUT_OFF)):
+        # Gradio logs what was cut off by that.
+        if message.type == "error" and message.page not in left:
             wrong.append(f"console: {message.text}")
 
     def on_error(error: Error) -> None:

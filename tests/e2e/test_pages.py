@@ -28,7 +28,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[Page]:
-    """A page that is not watched: Gradio logs a refused field and the stream that a reload cuts."""
+    """A page that is not watched: Gradio logs a refused field."""
     with browser.new_context() as context:
         yield context.new_page()
 
@@ -127,8 +127,8 @@ def test_control_and_enter_ask_and_the_question_stays(page: Page, address: str):
     expect(page.locator("#question textarea")).to_have_value(question)
 
 
-def test_a_run_is_stopped_half_way_and_kept_as_stopped(plain: Page, address: str):
-    page = opened(plain, address)
+def test_a_run_is_stopped_half_way_and_kept_as_stopped(page: Page, address: str):
+    opened(page, address)
     asked_slowly(page, typed("twodoc"))
     page.locator("#stop").click()
     expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "stopped", timeout=SLOW)
@@ -137,9 +137,15 @@ def test_a_run_is_stopped_half_way_and_kept_as_stopped(plain: Page, address: str
     expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "stopped", timeout=SLOW)
 
 
-def test_a_reload_attaches_to_the_run_under_way(plain: Page, address: str):
-    page = opened(plain, address)
+def test_a_reload_attaches_to_the_run_under_way(page: Page, address: str):
+    opened(page, address)
     asked_slowly(page, typed("twodoc", 8))
+    page.evaluate("dispatchEvent(new Event('beforeunload'))")
+    # Gradio says then that the connection was lost, and soon that it is there again.
+    toasts = page.wait_for_function(
+        "() => (toast => toast && [toast.checkVisibility()])(document.querySelector('.toast-body'))"
+    )
+    assert toasts.json_value() == [False]
     page.reload()
     expect(page.locator("#live .status")).to_have_text("Running", timeout=SLOW)
     answered(page)
@@ -167,8 +173,8 @@ def test_a_second_tab_attaches_without_a_link_and_skip_ends_the_wait(
     answered(page)
 
 
-def test_a_run_under_way_is_followed_from_the_list_to_its_end_and_its_studies(plain: Page, address: str):
-    page = opened(plain, address)
+def test_a_run_under_way_is_followed_from_the_list_to_its_end_and_its_studies(page: Page, address: str):
+    opened(page, address)
     asked_slowly(page, typed("twodoc", 10))
     page.get_by_role("tab", name="Traces").click()
     page.locator("#traces .trace").first.click()
