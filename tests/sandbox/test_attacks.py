@@ -89,9 +89,13 @@ def test_succeeds_in_a_bare_interpreter(attack: str, attacked: World, target: Pa
 
 @pytest.mark.parametrize("attack", _cases(attacks.ENDLESS))
 async def test_is_ended_at_its_deadline(attack: str, sandbox: Landlocked, attacked: World):
-    execution = await sandbox.run(attacked.plain("print('begun')\n" + attack), seconds=0.1)
-
-    assert (execution.timed_out, execution.status, execution.stdout) == (True, None, "begun\n"), execution
+    # On a busy machine nothing may have begun so soon.
+    for seconds in (0.1, 1, 5):
+        execution = await sandbox.run(attacked.plain("print('begun')\n" + attack), seconds=seconds)
+        assert (execution.timed_out, execution.status) == (True, None), execution
+        if execution.stdout:
+            break
+    assert execution.stdout == "begun\n"
 
 
 @pytest.mark.parametrize("attack", _cases(attacks.FLOODS))
