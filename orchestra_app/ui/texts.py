@@ -48,8 +48,8 @@ def label(key: str) -> I18nData:
 
 
 def i18n() -> gr.I18n:
-    """Return every text for the browser, by the names that Chinese browsers give their language."""
+    """Return every text for the browser; one of zh-CN or zh-TW finds those of zh."""
     tables = {
         language: {_PREFIX + key: text for key, text in table.items()} for language, table in TEXTS.items()
     }
-    return gr.I18n(**{"en": tables["en"]} | dict.fromkeys(("zh", "zh-CN", "zh-TW", "zh-HK"), tables["zh"]))
+    return gr.I18n(**tables)
