@@ -42,6 +42,8 @@ class AskPage:
     browser: gr.BrowserState
     troubles: dict[str, str] = field(default_factory=dict)
     """What went wrong on each open page, until it is told."""
+    unasked: set[str] = field(default_factory=set)
+    """The open pages that were told to type a question, until there is one."""
 
     @property
     def state(self) -> list[Any]:

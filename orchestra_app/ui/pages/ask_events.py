@@ -89,6 +89,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
     def leave(request: gr.Request) -> None:
         watching.forget(str(request.session_hash))
         page.troubles.pop(str(request.session_hash), None)
+        page.unasked.discard(str(request.session_hash))
 
     menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
     here = [page.current, page.browser]
@@ -140,16 +141,19 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
 
     def check(request: gr.Request, *values: Any) -> list[dict[str, Any]]:
         wish, (catalog, _), stored = sent(values)
-        texts = TEXTS[desk.door.visitor(request, token(stored)).language]
+        who = desk.door.visitor(request, token(stored))
         try:
             found = problems(wish, desk.workspace.catalog(catalog))
         except OrchestraError:
             found = []
-        return validated(found, texts, len(values))
+        unasked = any(problem.text == "no_question" for problem in found)
+        (page.unasked.add if unasked else page.unasked.discard)(who.page)
+        return validated(found, TEXTS[who.language], len(values))
 
     def check_settings(request: gr.Request, question: Any, *values: Any) -> list[dict[str, Any]]:
-        # Whoever moves a slider first has not forgotten the question.
-        return check(request, question or "?", *values)
+        # Whoever moves a slider first has not forgotten the question, until it was asked without one.
+        told = str(request.session_hash) in page.unasked
+        return check(request, question if told else question or "?", *values)
 
     async def estimate(request: gr.Request, *values: Any) -> dict[str, Any] | None:
         wish, (catalog, policy), stored = sent(values)
