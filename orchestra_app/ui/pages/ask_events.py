@@ -29,11 +29,17 @@ from orchestra_app.ui.presets import NAMES, Preset, position, preset
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, new_token, token
-from orchestra_app.ui.wish import Wish, problems
+from orchestra_app.ui.wish import Problem, Wish, problems
 
 LINK = (
     "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
 )
+
+BUDGET = """(...values) => {
+  const boxes = ['cost', 'seconds', 'turns'].map(name => document.querySelector(`#budget-${name} input`));
+  return [...values.slice(0, 3), boxes.map(box => box?.value ? Number(box.value) : null)];
+}"""
+"""Reads the budget for an event whose input it is not: that would take away what is said about it."""
 
 
 def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> None:
@@ -73,9 +79,11 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
     async def offer(name: str, policy: Any) -> dict[Any, Any]:
         return await offered(desk, page, name, policy)
 
-    async def foresee(request: gr.Request, name: str, policy: Any, *values: Any) -> dict[str, Any] | None:
-        usd, seconds, turns, stored = values
-        wish = Wish(budget_cost=usd, budget_seconds=seconds, budget_turns=turns)
+    async def foresee(request: gr.Request, name: str, policy: Any, stored: Any, budget: Any) -> Any:
+        limits = budget if isinstance(budget, list) and len(budget) == 3 else [None] * 3
+        wish = Wish("?", **dict(zip(("budget_cost", "budget_seconds", "budget_turns"), limits, strict=True)))
+        if wrong(desk, wish, name):
+            return gr.skip()
         return await line(desk, visitor(request, stored), wish, name, policy, learn=True)
 
     async def stop(request: gr.Request, run_id: str, stored: Any) -> None:
@@ -101,12 +109,12 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
         begun.then(attach, here, page.view.outputs, **live).then(settle, here, page.state, **QUIET)
 
     follow_on(blocks.load(arrive, [page.browser], arriving, **many))
-    learned = [page.settings.catalog, page.settings.policy, *page.settings.budget, page.browser]
+    learned = [page.settings.catalog, page.settings.policy, page.browser, page.route]
     arrived_menus = blocks.load(refresh, [page.settings.catalog, page.browser], menus, **many)
-    arrived_menus.then(foresee, learned, page.route, **many)
+    arrived_menus.then(foresee, learned, page.route, js=BUDGET, **many)
     blocks.unload(leave)
     changed = page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
-    changed.then(foresee, learned, page.route, **many)
+    changed.then(foresee, learned, page.route, js=BUDGET, **many)
     page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
     picked = [page.settings.catalog, page.settings.policy]
     tab.select(offer, picked, [page.settings.policy, page.problem], **many)
@@ -142,10 +150,7 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
     def check(request: gr.Request, *values: Any) -> list[dict[str, Any]]:
         wish, (catalog, _), stored = sent(values)
         who = desk.door.visitor(request, token(stored))
-        try:
-            found = problems(wish, desk.workspace.catalog(catalog))
-        except OrchestraError:
-            found = []
+        found = wrong(desk, wish, catalog)
         unasked = any(problem.text == "no_question" for problem in found)
         (page.unasked.add if unasked else page.unasked.discard)(who.page)
         return validated(found, TEXTS[who.language], len(values))
@@ -194,6 +199,14 @@ def _wire_presets(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider]) -> A
         [*outputs, *rest],
         **QUIET,
     )
+
+
+def wrong(desk: Desk, wish: Wish, catalog: str) -> list[Problem]:
+    """Return what is wrong with a wish; what is wrong with its catalogue is said elsewhere."""
+    try:
+        return problems(wish, desk.workspace.catalog(catalog))
+    except OrchestraError:
+        return []
 
 
 def positions(chosen: Preset, names: list[str]) -> list[Any]:
