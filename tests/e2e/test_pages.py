@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from page_server import served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from orchestra_app.rehearsal.questions import questions
 
@@ -265,8 +266,14 @@ def test_a_field_that_cannot_be_used_says_so_and_nothing_starts(
     page = opened(plain, address)
     page.locator("#question textarea").fill("Why?")
     page.locator(f"#{field} input").fill(value)
-    page.locator("#ask").click()
-    expect(page.locator(f"#{field}")).to_contain_text(said)
+    told = page.locator(f"#{field}", has_text=said)
+    # On a busy machine a press comes to nothing now and then; a person presses again.
+    for _ in range(3):
+        page.locator("#ask").click()
+        with suppress(TimeoutError):
+            told.wait_for(timeout=10_000)
+            break
+    expect(told).to_be_visible()
     expect(page.locator("#headline h2")).to_have_count(0)
     assert page.url == address
 
