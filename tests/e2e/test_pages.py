@@ -294,6 +294,7 @@ def test_a_budget_that_cannot_be_used_says_so_at_once_and_until_it_can(plain: Pa
     question.locator("textarea").fill("Why?")
     expect(question).not_to_contain_text(unasked)
     expect(page.locator("#headline h2")).to_have_count(0)
+    assert page.url == address
 
 
 def test_a_long_question_is_refused_with_a_sentence_and_kept(plain: Page, address: str):

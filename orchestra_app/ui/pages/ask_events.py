@@ -80,9 +80,9 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
         return await offered(desk, page, name, policy)
 
     async def foresee(request: gr.Request, name: str, policy: Any, stored: Any, budget: Any) -> Any:
-        limits = budget if isinstance(budget, list) and len(budget) == 3 else [None] * 3
-        wish = Wish("?", **dict(zip(("budget_cost", "budget_seconds", "budget_turns"), limits, strict=True)))
-        if wrong(desk, wish, name):
+        usd, seconds, turns = budget if isinstance(budget, list) and len(budget) == 3 else [None] * 3
+        wish = Wish(budget_cost=usd, budget_seconds=seconds, budget_turns=turns)
+        if any(problem.where != "question" for problem in wrong(desk, wish, name)):
             return gr.skip()
         return await line(desk, visitor(request, stored), wish, name, policy, learn=True)
 
@@ -95,9 +95,10 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
             run.skip()
 
     def leave(request: gr.Request) -> None:
-        watching.forget(str(request.session_hash))
-        page.troubles.pop(str(request.session_hash), None)
-        page.unasked.discard(str(request.session_hash))
+        session = str(request.session_hash)
+        watching.forget(session)
+        page.troubles.pop(session, None)
+        page.unasked.discard(session)
 
     menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
     here = [page.current, page.browser]
