@@ -1,9 +1,20 @@
 undrawn => {
   // Gradio keeps a status of every input of every event that ever ran, and copies them all at each step of any
   // event. It joins them to the list of what shows progress; where that is empty, the whole is.
-  for (const { show_progress_on: shown } of window.gradio_config?.dependencies || []) {
-    if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
-  }
+  const unkept = events => {
+    for (const { show_progress_on: shown } of events || []) {
+      if (shown?.length === 0) Object.defineProperty(shown, 'concat', { value: () => [] });
+    }
+  };
+  unkept(window.gradio_config?.dependencies);
+  // The events of what is drawn later, the form among them, come in a message. A kept status would also take
+  // away what is said about its field, at the next step of any event.
+  const parse = JSON.parse;
+  JSON.parse = (...given) => {
+    const read = parse(...given);
+    unkept(read?.output?.render_config?.dependencies);
+    return read;
+  };
   // It closes its stream when the page is being left, and would then say on it that the server is lost.
   addEventListener('beforeunload', () => document.documentElement.classList.add('leaving'));
 

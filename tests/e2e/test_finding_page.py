@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from page_server import served
 from playwright.sync_api import Page, expect
+from statuses import STATUSES
 
 from orchestra_app.storage.store import Store
 from tests.storage.storage_rollouts import START, rollout, save
@@ -17,16 +18,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 SLOW = 60_000
 LONG = 30
-STATUSES = """
-  window.statuses = 0;
-  const entries = Object.entries;
-  Object.entries = map => {
-    const found = entries(map);
-    // The status of one component, as Gradio's client keeps it to show progress.
-    statuses += found.filter(([, each]) => each && Object.hasOwn(each, 'queue_position')).length;
-    return found;
-  };
-"""
 
 
 async def _fill(store: Store) -> None:
