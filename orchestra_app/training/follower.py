@@ -1,6 +1,7 @@
 """A process that learns beside a job's own: it takes its share of each step until the job ends."""
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -15,16 +16,22 @@ from orchestra_app.training.team import agree, device_of, meet, with_others
 
 def follow(definition: Definition, place: str, *, port: int, rank: int) -> None:
     """Do what the job tells until it is gone; raises TrainingError then."""
+    job = os.getppid()
+
+    def gone() -> bool:
+        return os.getppid() != job
+
     meet(port, rank, definition.processes)
     try:
         learner = Learner.load(definition, place, device_of(definition, rank))
     except OrchestraError as error:
-        agree(TrainingError(str(error)))
+        agree(TrainingError(str(error)), gone)
         return
-    agree(None)
+    learner.gone = gone
+    agree(None, gone)
     while True:
         told: list = [None, None]
-        with_others(lambda told=told: distributed.broadcast_object_list(told, src=0))
+        with_others(lambda told=told: distributed.broadcast_object_list(told, src=0), gone)
         match told:
             case ["restore", (folder,)]:
                 learner.restore(Path(folder))

@@ -3,7 +3,7 @@ optimiser step made. Every turn is a sample of its own that carries its trajecto
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import signature
@@ -136,13 +136,14 @@ def update(
     reference: Any = None,
     clock: Clock | None = None,
     tokens: int | None = None,
-    shared: bool = False,
+    gone: Callable[[], bool] | None = None,
 ) -> Learned:
     """Make one optimiser step on samples that have log-probabilities, and return its figures.
 
-    reference: the starting policy, where the divergence from it counts. shared: whether the samples are a
-    share of a step that several processes make together; tokens: what is said in all of it. Raises
-    TrainingError, and leaves the weights as they were, where the loss is no number or the memory runs out.
+    reference: the starting policy, where the divergence from it counts. gone: given where the samples are a
+    share of a step that several processes make together, it says whether one of them has ended; tokens: what
+    is said in the whole step. Raises TrainingError, and leaves the weights as they were, where the loss is no
+    number or the memory runs out.
     """
     clock = clock or Clock()
     if tokens is None:
@@ -151,9 +152,9 @@ def update(
     model.train()
     optimizer.zero_grad(set_to_none=True)
     total, failed = _gradient(model, samples, definition, pad, reference, clock, tokens)
-    if shared:
-        agree(failed)
-        add_up(trained, total)
+    if gone:
+        agree(failed, gone)
+        add_up(trained, total, gone)
     elif failed:
         raise failed
     with _memory(definition), clock.running("backward", model.device):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -36,6 +37,8 @@ class Learner:
     """The starting policy; None where it is not needed, or is the model without its adapter."""
     team: Team | None = None
     """The processes that learn beside this one."""
+    gone: Callable[[], bool] | None = None
+    """Says whether one of those it learns together with has ended; None where it learns alone."""
 
     @classmethod
     def open(cls, definition: Definition, place: str) -> Self:
@@ -44,6 +47,7 @@ class Learner:
             return cls.load(definition, place, definition.device)
         learner = cls.load(definition, place, device_of(definition, 0))
         learner.team = Team(definition, place)
+        learner.gone = learner.team.gone
         return learner
 
     @classmethod
@@ -121,7 +125,7 @@ class Learner:
             reference=self.reference,
             clock=clock,
             tokens=tokens,
-            shared=self.definition.processes > 1,
+            gone=self.gone,
         )
 
     def rate(self, step: int) -> float:

@@ -9,8 +9,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import torch
@@ -25,6 +26,10 @@ MEETING = timedelta(minutes=5)
 """How long the processes wait for each other at the start."""
 SILENCE = timedelta(days=2)
 """How long the others wait for the next step, while the job plays its rollouts."""
+LOOK = 0.5
+"""Seconds between two looks at whether the others are still there."""
+GRACE = 5.0
+"""Seconds in which an exchange may end whose other side has just ended."""
 ADDRESS = "127.0.0.1"
 GONE = (
     "A process that learns beside this one has ended; its reason stands in the job's log. Resume from the "
@@ -48,14 +53,18 @@ class Team:
         self.others = [_started(told | {"rank": rank}) for rank in range(1, self.size)]
         try:
             meet(port, 0, self.size)
-            agree(None)
+            agree(None, self.gone)
         except TrainingError:
             self.close()
             raise
 
     def tell(self, what: str, *details: Any) -> None:
         """Tell the others what to do next; raises TrainingError where one is gone."""
-        with_others(lambda: distributed.broadcast_object_list([what, details], src=0))
+        with_others(lambda: distributed.broadcast_object_list([what, details], src=0), self.gone)
+
+    def gone(self) -> bool:
+        """Return whether one of the others has ended."""
+        return any(other.poll() is not None for other in self.others)
 
     def close(self) -> None:
         """End the others."""
@@ -95,17 +104,17 @@ def deal(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
     return shares
 
 
-def agree(error: TrainingError | None) -> None:
+def agree(error: TrainingError | None, gone: Callable[[], bool]) -> None:
     """Raise in every process where something went wrong in one of them."""
     wrong = torch.tensor(float(error is not None))
-    with_others(lambda: distributed.all_reduce(wrong))
+    with_others(lambda: distributed.all_reduce(wrong), gone)
     if error is not None:
         raise error
     if wrong:
         raise TrainingError(GONE)
 
 
-def add_up(weights: Sequence[Any], figures: dict[str, float]) -> None:
+def add_up(weights: Sequence[Any], figures: dict[str, float], gone: Callable[[], bool]) -> None:
     """Replace gradients and figures of a share by their sums over all processes; raises TrainingError."""
     names = sorted(figures)
     found = torch.tensor([figures[name] for name in names], dtype=torch.float64)
@@ -117,16 +126,37 @@ def add_up(weights: Sequence[Any], figures: dict[str, float]) -> None:
                 weight.grad = torch.zeros_like(weight)
             distributed.all_reduce(weight.grad)
 
-    with_others(summed)
+    with_others(summed, gone)
     figures |= dict(zip(names, found.tolist(), strict=True))
 
 
-def with_others(exchange: Any) -> None:
-    """Run an exchange between processes; raises TrainingError where one of them is gone."""
-    try:
-        exchange()
-    except RuntimeError as error:
-        raise TrainingError(GONE) from error
+def with_others(exchange: Callable[[], object], gone: Callable[[], bool]) -> None:
+    """Run an exchange between processes; raises TrainingError where one of them is gone.
+
+    It runs in a thread, and is left there where `gone` says so: it is not always told.
+    """
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            exchange()
+        except Exception as error:  # noqa: BLE001 (raised again below)
+            failed.append(error)
+
+    running = Thread(target=run, daemon=True)
+    running.start()
+    while running.is_alive():
+        running.join(LOOK)
+        if running.is_alive() and gone():
+            running.join(GRACE)
+            break
+    match failed:
+        case [RuntimeError() as error]:
+            raise TrainingError(GONE) from error
+        case [error]:
+            raise error
+    if running.is_alive():
+        raise TrainingError(GONE)
 
 
 def _started(told: dict[str, Any]) -> subprocess.Popen[bytes]:

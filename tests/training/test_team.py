@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import distributed
 
 from orchestra_app import Settings, Workspace
 from orchestra_app.core.errors import TrainingError
@@ -14,7 +16,7 @@ from orchestra_app.training.grpo import Clock
 from orchestra_app.training.learner import Learner
 from orchestra_app.training.progress import Learned
 from orchestra_app.training.samples import Sample
-from orchestra_app.training.team import deal
+from orchestra_app.training.team import Team, deal
 from tests.training.test_grpo_loss import ADVANTAGES, SAID
 from tests.training.test_train import quick
 from tests.training.tiny_policy import follow
@@ -67,6 +69,21 @@ async def test_a_job_of_two_processes_learns_what_one_learns(home, base, tmp_pat
         weights.append(load_file(f"{events[-1].checkpoint}/model.safetensors"))
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.allclose(each, weights[1][name], atol=1e-3) for name, each in weights[0].items())
+
+
+def test_who_waits_for_a_process_that_is_gone_does_not_wait_for_ever(base, monkeypatch):
+    team = Team(Definition(base=str(base), device="cpu", processes=2), str(base))
+    never = Event()
+    try:
+        team.others[0].kill()
+        # What the library under it does now and then.
+        monkeypatch.setattr(distributed, "broadcast_object_list", lambda *_, **__: never.wait())
+        monkeypatch.setattr("orchestra_app.training.team.GRACE", 0.1)
+        with pytest.raises(TrainingError, match="has ended.*Resume from the last checkpoint"):
+            team.tell("restore", "nowhere")
+    finally:
+        never.set()
+        team.close()
 
 
 def test_nonsense_in_one_share_changes_nothing_and_a_process_that_is_gone_ends_the_step(base):
