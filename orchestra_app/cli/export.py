@@ -94,7 +94,8 @@ def _many(number: int, thing: str) -> str:
 
 def _kept(done: Imported) -> str:
     counts = done.counts
-    parts = [f"Imported {_many(counts['added'], 'trace')}."]
+    votes = f" and {_many(done.votes, 'blind vote')}" if done.votes else ""
+    parts = [f"Imported {_many(counts['added'], 'trace')}{votes}."]
     if counts["same"]:
         parts.append(f"Here already: {counts['same']}.")
     if counts["kept"]:

@@ -1,9 +1,8 @@
 """What a person preferred when two settings answered the same question unseen."""
 
-from datetime import datetime
 from typing import Literal
 
-from orchestra_app.core.value import Value
+from orchestra_app.core.value import Moment, Value
 
 Choice = Literal["a", "b", "tie", "both bad"]
 
@@ -17,5 +16,4 @@ class Vote(Value):
     """The trace shown second."""
     choice: Choice
     by: str = "local"
-    at: datetime
-    """In UTC."""
+    at: Moment

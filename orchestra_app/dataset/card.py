@@ -14,9 +14,10 @@ _TRACES = """\
 `{file}` holds one trace per {row}: a question, every turn of the policy with the tools as they were \
 offered, every call with its result, every charge with the price it was booked at, and the labels. \
 `catalogs.jsonl` holds the catalogues that the traces name, each as the exact text of which its hash is \
-taken. `schema.json` is the JSON schema of a trace; `cost`, `usage`, `adherence`, `correct` and \
-`simulated` stand beside its fields and follow from them. `orchestra import FOLDER` reads the traces \
-back."""
+taken. `votes.jsonl` is there where people compared two of these traces without seeing their settings: \
+the one shown first, the one shown second, and which was better. `schema.json` is the JSON schema of a \
+trace; `cost`, `usage`, `adherence`, `correct` and `simulated` stand beside its fields and follow from \
+them. `orchestra import FOLDER` reads the traces back, with the votes."""
 _SHAPES = {
     "jsonl": _TRACES.format(file="traces.jsonl", row="line"),
     "parquet": _TRACES.format(file="traces.parquet", row="row"),
@@ -88,6 +89,7 @@ def _figures(tally: Tally) -> str:
     rows = {
         "traces": f"{tally.traces:,}",
         "rows": f"{tally.rows:,}",
+        "blind votes": f"{tally.votes:,}",
         "asked between": f"{tally.first:%Y-%m-%d} and {tally.last:%Y-%m-%d}",
         "real money": f"${tally.cost:,.4f}",
         "simulated money": f"${tally.simulated_cost:,.4f}",

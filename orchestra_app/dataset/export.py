@@ -18,6 +18,7 @@ from orchestra_app.dataset.folder import (
     FILES,
     MANIFEST,
     VERSION,
+    VOTES,
     WHOLE,
     Format,
     Manifest,
@@ -92,6 +93,7 @@ class _Writing:
         self._catalogs: dict[str, tuple[Catalog | None, str]] = {}
         self._people = Pseudonyms()
         self._seen: set[str] = set()
+        self._written: set[str] = set()
         self._tally = Tally()
 
     async def finish(self) -> Tally:
@@ -109,6 +111,7 @@ class _Writing:
             raise ConfigError(f"There is nothing to export. Left out: {left or 'nothing; no trace fits'}.")
         if self._plan.format in WHOLE:
             self._write_catalogs()
+            await self._write_votes()
         return self._tally
 
     async def _traces(self) -> AsyncGenerator[Trace]:
@@ -132,6 +135,7 @@ class _Writing:
         if isinstance(rows, str):
             self._tally.left_out[rows] += 1
             return
+        self._written.add(trace.id)
         for row in rows:
             file.write(row)
         self._tally.rows += len(rows)
@@ -168,6 +172,19 @@ class _Writing:
                     file.write(without_secrets(row))
         finally:
             file.close()
+
+    async def _write_votes(self) -> None:
+        found = [each for each in (await self._store.votes()).values() if {each.a, each.b} <= self._written]
+        if not found:
+            return
+        file = LinesFile(self._part / VOTES)
+        try:
+            for vote in found:
+                by = self._people.of(vote.by) if self._plan.shared else vote.by
+                file.write(without_secrets(vote.model_copy(update={"by": by}).model_dump(mode="json")))
+        finally:
+            file.close()
+        self._tally.votes = len(found)
 
 
 def _wanted(plan: Plan) -> Filter:

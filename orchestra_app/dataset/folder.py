@@ -23,6 +23,8 @@ FILES = {
 WHOLE = ("jsonl", "parquet")
 """The formats that hold whole traces, which can be read back."""
 CATALOGS = "catalogs.jsonl"
+VOTES = "votes.jsonl"
+"""What people preferred in blind comparisons of two of the traces; it is there where anybody did."""
 MANIFEST = "manifest.json"
 VERSION = 1
 

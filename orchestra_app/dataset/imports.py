@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +13,8 @@ from pydantic import ValidationError
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.trace import Trace, is_id
 from orchestra_app.core.value import sentence
-from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, WHOLE, described
+from orchestra_app.core.vote import Vote
+from orchestra_app.dataset.folder import CATALOGS, FILES, MANIFEST, VERSION, VOTES, WHOLE, described
 from orchestra_app.dataset.rows import read_row
 from orchestra_app.dataset.table import read_table
 from orchestra_app.storage.inserting import Inserted
@@ -31,22 +33,28 @@ class Imported:
     counts: Counter[Inserted] = field(default_factory=Counter)
     catalogs: int = 0
     """Catalogue snapshots that are new here."""
+    votes: int = 0
+    """Blind votes that are new here."""
+    foreign: set[str] = field(default_factory=set)
+    """The ids of traces of which another is here."""
     problems: list[str] = field(default_factory=list)
     """What could not be read, each with its file, row and key."""
 
 
 async def import_traces(store: Store, path: Path) -> Imported:
-    """Keep the traces of an export's folder, or of one .jsonl or .parquet file.
+    """Keep the traces of an export's folder with their votes, or those of one .jsonl or .parquet file.
 
     Traces whose ids are there already stay as they are. Raises ConfigError where nothing can be read.
     """
     done = Imported()
     file = _traces_file(path, done)
-    catalogs = file.with_name(CATALOGS)
+    catalogs, votes = file.with_name(CATALOGS), file.with_name(VOTES)
     try:
         if catalogs.is_file() and catalogs != file:
             await _keep_catalogs(store, catalogs, done)
         await _keep_traces(store, file, done)
+        if votes.is_file() and votes != file:
+            await _keep_votes(store, votes, done)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read ({error.strerror}); check its name and its rights."
@@ -63,7 +71,7 @@ def _traces_file(path: Path, done: Imported) -> Path:
     manifest = _manifest(path)
     files = manifest["files"]
     for name, told in files.items():
-        if name in (*FILES.values(), CATALOGS):
+        if name in (*FILES.values(), CATALOGS, VOTES):
             if not (path / name).is_file():
                 done.problems.append(f"{name} is missing.")
             elif described(path / name) != told:
@@ -93,17 +101,23 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 async def _keep_catalogs(store: Store, path: Path, done: Imported) -> None:
     for row, text in _lines(path, done):
-        where = f"{path.name} row {row}"
-        try:
+        with _named(f"{path.name} row {row}", done):
             told = parsed(text)
             body, digest = str(told["catalog"]), told["hash"]
             done.catalogs += await store.insert_snapshot(body, digest)
-        except ValidationError as error:
-            done.problems.append(f"{where}: {sentence(error)}")
-        except KeyError as error:
-            done.problems.append(f"{where}: {error.args[0]}: it is missing.")
-        except (ValueError, RecursionError) as error:
-            done.problems.append(f"{where}: {error}")
+
+
+@contextmanager
+def _named(where: str, done: Imported) -> Iterator[None]:
+    """Note what is wrong with a row, and go on."""
+    try:
+        yield
+    except ValidationError as error:
+        done.problems.append(f"{where}: {sentence(error)}")
+    except KeyError as error:
+        done.problems.append(f"{where}: {error.args[0]}: it is missing.")
+    except (ValueError, RecursionError) as error:
+        done.problems.append(f"{where}: {error}")
 
 
 async def _keep_traces(store: Store, path: Path, done: Imported) -> None:
@@ -112,12 +126,8 @@ async def _keep_traces(store: Store, path: Path, done: Imported) -> None:
     batch: list[tuple[str, Trace]] = []
     for row, text in rows:
         where = f"{path.name} row {row}"
-        try:
+        with _named(where, done):
             batch.append((where, _read(text)))
-        except ValidationError as error:
-            done.problems.append(f"{where}: {sentence(error)}")
-        except (ValueError, RecursionError) as error:
-            done.problems.append(f"{where}: {error}")
         if len(batch) >= BATCH:
             await _keep(store, batch, done)
             batch = []
@@ -127,9 +137,28 @@ async def _keep_traces(store: Store, path: Path, done: Imported) -> None:
 async def _keep(store: Store, batch: list[tuple[str, Trace]], done: Imported) -> None:
     kept = await store.insert([trace for _, trace in batch])
     done.counts.update(kept)
-    for (where, _), each in zip(batch, kept, strict=True):
+    for (where, trace), each in zip(batch, kept, strict=True):
         if each == "refused":
             done.problems.append(f"{where}: it holds values that no database takes.")
+        elif each == "kept":
+            done.foreign.add(trace.id)
+
+
+async def _keep_votes(store: Store, path: Path, done: Imported) -> None:
+    found: list[tuple[str, Vote]] = []
+    for row, text in _lines(path, done):
+        where = f"{path.name} row {row}"
+        with _named(where, done):
+            vote = Vote.model_validate(parsed(text))
+            if not is_id(vote.by):
+                raise ValueError("by: it must be a line of 1 to 200 characters.")
+            if not {vote.a, vote.b} & done.foreign:
+                found.append((where, vote))
+    kept = await store.insert_votes([vote for _, vote in found])
+    done.votes = kept.count("added")
+    for (where, _), each in zip(found, kept, strict=True):
+        if each == "refused":
+            done.problems.append(f"{where}: a trace of this pair is not here.")
 
 
 def _read(text: str) -> Trace:

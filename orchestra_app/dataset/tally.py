@@ -23,6 +23,7 @@ class Tally:
     """USD that the simulated traces say they cost."""
     by: dict[str, Counter[str]] = field(default_factory=dict)
     """How many traces there are with each verdict, status, policy and catalogue."""
+    votes: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """How many traces were left out, by reason."""
     prices: dict[str, set[str]] = field(default_factory=dict)

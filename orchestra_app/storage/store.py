@@ -31,6 +31,7 @@ from orchestra_app.storage.queries import (
 )
 from orchestra_app.storage.rows import offer_hashes, read_trace, read_turn
 from orchestra_app.storage.schema import CATALOG, EVENT, TOOL_SCHEMA, TRACE, TURN
+from orchestra_app.storage.votes import Kept
 from orchestra_app.storage.writer import Writer
 
 ALL = Filter()
@@ -137,6 +138,10 @@ class Store:
     async def add_vote(self, vote: Vote) -> int:
         """Keep a vote and return its id; a person's second vote on the same pair replaces the first."""
         return await asyncio.to_thread(self._write, votes.add, vote)
+
+    async def insert_votes(self, found: Sequence[Vote]) -> Sequence[Kept]:
+        """Keep votes from elsewhere; those that are there already stay as they are."""
+        return await asyncio.to_thread(self._write, votes.insert_all, found)
 
     async def votes(self, by: str | None = None) -> dict[int, Vote]:
         """Return the votes by their id, the oldest first; `by` leaves only one person's."""

@@ -1,11 +1,17 @@
 """Keeps votes; a vote goes with either of its traces."""
 
-from sqlalchemy import Connection, delete, insert, select
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from orchestra_app.core.errors import StorageError
 from orchestra_app.core.vote import Vote
 from orchestra_app.storage.rows import microseconds, moment
 from orchestra_app.storage.schema import TRACE, VOTE
+
+Kept = Literal["added", "same", "refused"]
+"""`same`: that person's vote on the pair was there, and stays; `refused`: one of the pair is not there."""
 
 
 def add(connection: Connection, vote: Vote) -> int:
@@ -16,10 +22,29 @@ def add(connection: Connection, vote: Vote) -> int:
     found = connection.execute(select(TRACE.c.id).where(TRACE.c.id.in_([vote.a, vote.b]))).all()
     if len(found) != 2:
         raise StorageError("A trace of this pair was deleted; vote on another pair.")
-    mine = (VOTE.c.a == vote.a, VOTE.c.b == vote.b, VOTE.c.by == vote.by)
-    connection.execute(delete(VOTE).where(*mine))
+    connection.execute(delete(VOTE).where(*_same(vote)))
     row = insert(VOTE).values(a=vote.a, b=vote.b, choice=vote.choice, by=vote.by, at=microseconds(vote.at))
     return connection.execute(row.returning(VOTE.c.id)).scalar_one()
+
+
+def insert_all(connection: Connection, votes: Sequence[Vote]) -> list[Kept]:
+    """Keep votes from elsewhere and return what became of each."""
+    return [_insert(connection, vote) for vote in votes]
+
+
+def _insert(connection: Connection, vote: Vote) -> Kept:
+    if connection.execute(select(VOTE.c.id).where(*_same(vote))).first():
+        return "same"
+    try:
+        add(connection, vote)
+    except StorageError:
+        return "refused"
+    return "added"
+
+
+def _same(vote: Vote) -> tuple[ColumnElement[bool], ...]:
+    """Return what finds a person's vote on a pair."""
+    return VOTE.c.a == vote.a, VOTE.c.b == vote.b, VOTE.c.by == vote.by
 
 
 def find(connection: Connection, by: str | None) -> dict[int, Vote]:

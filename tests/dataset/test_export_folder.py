@@ -8,12 +8,13 @@ import pytest
 from orchestra_app.catalogs import load_catalog
 from orchestra_app.core.errors import ConfigError, StorageError
 from orchestra_app.core.trace import Trace
+from orchestra_app.core.vote import Vote
 from orchestra_app.dataset.export import Plan, export
 from orchestra_app.dataset.folder import Format, described
 from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.store import Store
 from tests.scoring.scored_traces import label
-from tests.storage.storage_rollouts import fold, rollout
+from tests.storage.storage_rollouts import START, fold, rollout
 
 CATALOG = load_catalog("rehearsal")
 KEY = 'sk-"secret\\0123'
@@ -97,6 +98,19 @@ async def test_what_is_shared_has_consent_and_names_nobody(store, tmp_path):
     assert [row["id"] for row in lines(tmp_path / "mine")] == ["mine", "yes"]
     await export(store, tmp_path / "all", Plan())
     assert [row["owner"] for row in lines(tmp_path / "all")] == ["local", "visitor:0123", "visitor:0123"]
+
+
+async def test_a_blind_vote_is_shared_where_both_traces_are_and_names_nobody(store, tmp_path):
+    traces = [one(name, owner="visitor:0123", consent=name != "no") for name in ("x", "y", "no")]
+    await filled(store, *traces)
+    for a, b in (("x", "y"), ("y", "no")):
+        await store.add_vote(Vote(a=a, b=b, choice="a", by="hf:bob", at=START))
+    out = tmp_path / "shared"
+    await export(store, out, Plan(shared=True))
+    assert [(row["a"], row["b"], row["by"]) for row in lines(out, "votes.jsonl")] == [("x", "y", "person-2")]
+    assert "| blind votes | 1 |" in (out / "README.md").read_text()
+    await export(store, tmp_path / "all", Plan())
+    assert [row["by"] for row in lines(tmp_path / "all", "votes.jsonl")] == ["hf:bob"] * 2
 
 
 @pytest.mark.parametrize("form", FORMATS)

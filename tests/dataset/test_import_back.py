@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from orchestra_app.core.errors import ConfigError, StorageError
 from orchestra_app.core.trace import Label, Trace
+from orchestra_app.core.vote import Vote
 from orchestra_app.dataset.export import Plan, export
 from orchestra_app.dataset.folder import Format
 from orchestra_app.dataset.imports import import_traces
@@ -101,6 +102,50 @@ async def test_a_trace_that_is_here_stays_as_it_is(store, written):
     )
     assert done.counts == {"kept": 1, "same": 1, "added": 1} and done.problems == []
     assert await store.get("a") == one("a")
+
+
+def vote(a: str, b: str, by: str = "hf:ann", **changed) -> Vote:
+    return Vote(**{"a": a, "b": b, "choice": "b", "by": by, "at": START} | changed)
+
+
+async def kept(store: Store) -> list[Vote]:
+    return list((await store.votes()).values())
+
+
+@pytest.mark.parametrize("form", WHOLE)
+async def test_blind_votes_come_with_the_traces_that_they_are_on(open_store, tmp_path, form):
+    store, other = await filled(open_store("a"), one("x"), one("y"), one("z")), open_store("b")
+    votes = [vote("x", "y"), vote("x", "y", by="local", choice="tie"), vote("y", "z")]
+    for each in votes:
+        await store.add_vote(each)
+    await export(store, tmp_path / "out", Plan(format=form))
+    done = await import_traces(other, tmp_path / "out")
+    assert await kept(other) == votes and done.votes == 3 and done.problems == []
+    await other.add_vote(vote("x", "y", choice="both bad"))
+    assert (await import_traces(other, tmp_path / "out")).votes == 0
+    assert vote("x", "y", choice="both bad") in await kept(other) and len(await kept(other)) == 3
+
+
+async def test_a_vote_that_cannot_be_kept_is_named_and_one_on_another_trace_is_not_kept(store, tmp_path):
+    await filled(store, one("a"))
+    rows = [
+        *(vote("a", "b"), vote("b", "c"), vote("b", "nowhere"), vote("b", "b"), vote("b", "c", by="\x00")),
+        vote("b", "c", by="local"),
+    ]
+    said = [each.model_dump_json() for each in rows] + ["{", '{"a": "b"}']
+    (tmp_path / "votes.jsonl").write_text("\n".join(said))
+    traces = tmp_path / "traces.jsonl"
+    traces.write_text("\n".join((line(one("a"), answer="another"), line(one("b")), line(one("c")))))
+    done = await import_traces(store, traces)
+    assert await kept(store) == [rows[1], rows[5]] and done.votes == 2
+    assert sorted(done.problems) == [
+        "votes.jsonl row 3: a trace of this pair is not here.",
+        "votes.jsonl row 4: a trace of this pair is not here.",
+        "votes.jsonl row 5: by: it must be a line of 1 to 200 characters.",
+        "votes.jsonl row 7: it is no whole JSON object (Expecting property name enclosed in double quotes at "
+        "character 1).",
+        "votes.jsonl row 8: b: Field required.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,8 @@ def exported(manifest: Manifest, texts: Texts) -> list[str]:
 def imported(done: Imported, texts: Texts) -> list[str]:
     """Return what became of an import, with its broken rows by name."""
     counts = {name: done.counts[name] for name in ("added", "same", "kept")}
-    said = [texts["exchange_kept"].format(**counts), *done.problems[:SHOWN]]
+    votes = [texts["exchange_votes"].format(number=done.votes)] if done.votes else []
+    said = [texts["exchange_kept"].format(**counts), *votes, *done.problems[:SHOWN]]
     more = len(done.problems) - SHOWN
     return said + ([texts["exchange_more"].format(number=more)] if more > 0 else [])
 
