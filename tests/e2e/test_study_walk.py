@@ -243,3 +243,4 @@ def bring_back(page: Page, file: Path) -> None:
         page.locator("#exchange-import").click()
     chooser.value.set_files(file)
     expect(page.locator("#exchange-told")).to_contain_text("traces imported", timeout=SLOW)
+    expect(page.locator("#exchange-told")).to_contain_text("Blind votes imported: 1.")
