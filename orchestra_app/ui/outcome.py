@@ -1,6 +1,7 @@
 """What came of a run as HTML: its question, its answer or why there is none, and the verdicts on it."""
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -37,7 +38,7 @@ def headline(trace: Trace, texts: Texts, *, simulated: bool, mine: bool = True) 
             "p",
             tag("span", texts["rehearsal_badge"], class_="badge") if simulated else None,
             *(tag("span", fact) for fact in facts),
-            tag("a", texts["permalink"], href=f"?run={trace.id}", class_="permalink"),
+            tag("a", texts["permalink"], href="?" + urlencode({"run": trace.id}), class_="permalink"),
             class_="facts",
         ),
         class_="headline",

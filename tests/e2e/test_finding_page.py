@@ -109,6 +109,31 @@ def test_the_browser_goes_back_from_an_opened_trace_to_the_list_and_forth(page: 
     expect(row).to_be_visible(timeout=SLOW)
 
 
+LATE = """
+const find = Document.prototype.querySelector;
+let drawn = null;
+Document.prototype.querySelector = function (what) {
+  if (!/^#trace-headline /.test(what)) return find.call(this, what);
+  drawn ??= performance.now() + 1000;
+  return performance.now() < drawn ? null : find.call(this, what);
+};
+"""
+
+
+def test_a_trace_that_is_drawn_after_its_address_came_stands_in_it(page: Page, address: str):
+    page.add_init_script(LATE)
+    page.goto(address + "?tab=traces&policy=rules")
+    page.locator("#traces .trace", has_text="(t57)").click(timeout=SLOW)
+    page.wait_for_url("**/?tab=traces&policy=rules&trace=t57")
+
+
+def test_a_link_to_a_trace_is_one_step_of_the_browser(page: Page, address: str):
+    page.goto(link := address + "?tab=traces&policy=rules&trace=t57")
+    expect(page.locator("#trace-headline h2")).to_contain_text("(t57)", timeout=SLOW)
+    page.wait_for_timeout(1_000)
+    assert (page.evaluate("history.length"), page.url) == (2, link)
+
+
 def test_marks_lead_to_the_group_and_the_parent_and_an_empty_list_back_to_all(page: Page, address: str):
     page.goto(address + "?tab=traces&group=sweep-1/*-w1")
     expect(page.locator("#traces .trace")).to_have_count(2, timeout=SLOW)

@@ -6,6 +6,7 @@ from orchestra_app.ui.pages.ask import QUIET
 
 ARRIVED = """() => {
   document.addEventListener('click', event => {
+    if (event.target.closest('#traces .trace')) window.left = null;
     const shown = event.target.closest('#back') && document.querySelector('#trace-headline .permalink');
     if (shown) window.left = new URLSearchParams(shown.search).get('run');
   });

@@ -114,9 +114,12 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
         yield {page.problem: gr.skip()}
         query = dict(request.query_params)
         here = {tabs: gr.Tabs(selected="traces")}
+        wanted = query.pop("trace", "")
         if query.get("tab") == "traces":
-            yield await restored(desk, page, visitor(request, stored), query) | here
-        if wanted := query.pop("trace", ""):
+            found = await restored(desk, page, visitor(request, stored), query) | here
+            # The address stays that of a trace which is opened over the list.
+            yield {part: value for part, value in found.items() if part != page.address or not wanted}
+        if wanted:
             async with aclosing(opened(request, stored, wanted, query)) as shown:
                 async for values in shown:
                     yield values | here

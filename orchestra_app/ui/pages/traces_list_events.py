@@ -14,15 +14,22 @@ from orchestra_app.ui.visitor import Visitor, token
 MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
 ADDRESS = """(shown) => {
   if (!shown?.link || window.arrived === false) return;
-  const here = new URLSearchParams(location.search), opens = new URLSearchParams(shown.link).get('trace');
-  // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
-  const open = document.querySelector('#trace-headline .sheet:not(:empty)');
-  if (opens ? !open || opens === window.left : open) return;
-  if (!opens) window.left = null;
-  const own = here.has('tab') || here.has('trace'), state = own ? history.state : { before: location.search };
-  if (opens) window.opened = opens;
-  const anew = opens && here.get('tab') === 'traces' && !here.has('trace');
-  history[anew ? 'pushState' : 'replaceState'](state, '', shown.link);
+  const opens = new URLSearchParams(shown.link).get('trace');
+  const write = frames => {
+    const link = document.querySelector('#trace-headline .permalink');
+    const open = link && new URLSearchParams(link.search).get('run');
+    // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
+    if (opens ? opens === window.left : open) return;
+    // What a trace shows may be drawn later than its address comes.
+    if (opens && opens !== open) return void (frames && requestAnimationFrame(() => write(frames - 1)));
+    if (opens) window.opened = opens;
+    else window.left = null;
+    const here = new URLSearchParams(location.search), own = here.has('tab') || here.has('trace');
+    const state = own ? history.state : { before: location.search };
+    const anew = opens && here.get('tab') === 'traces' && !here.has('trace');
+    history[anew ? 'pushState' : 'replaceState'](state, '', shown.link);
+  };
+  write(300);
 }"""
 """Writes where the page stands into the address, and keeps what another tab had there.
 
