@@ -91,7 +91,10 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
             event.show_progress_on = []
         if event.renderable and event.fn:
             event.fn = _whole(event.fn)
-    return blocks.queue(max_size=64, default_concurrency_limit=None)
+    blocks.queue(max_size=64, default_concurrency_limit=None)
+    # Gradio looks for events a thousand times a second, also where nobody has the page open.
+    blocks._queue.sleep_when_free = 0.005
+    return blocks
 
 
 def _title(workspace: Workspace, name: str) -> str:

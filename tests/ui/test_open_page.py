@@ -57,6 +57,23 @@ async def test_no_event_makes_gradio_copy_the_state_of_what_it_writes_to():
         await workspace.aclose()
 
 
+async def test_a_page_that_nobody_has_open_wakes_the_machine_less_often(monkeypatch):
+    workspace = await Workspace.open()
+    try:
+        queue, slept = build(workspace)._queue, []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            queue.stopped = True
+
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio, "sleep", sleep)
+            await queue.start_processing()
+        assert slept == [0.005]
+    finally:
+        await workspace.aclose()
+
+
 async def test_two_mixers_of_one_page_are_drawn_at_once_and_neither_fails():
     workspace = await Workspace.open()
     quick, page = sys.getswitchinterval(), build(workspace)
