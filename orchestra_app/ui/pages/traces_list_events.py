@@ -13,13 +13,13 @@ from orchestra_app.ui.visitor import Visitor, token
 
 MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
 ADDRESS = """(shown) => {
-  if (!shown?.link || window.arrived === false) return;
+  if (!shown?.link) return;
   const opens = new URLSearchParams(shown.link).get('trace');
   const write = frames => {
     const link = document.querySelector('#trace-headline .permalink');
     const open = link && new URLSearchParams(link.search).get('run');
     // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
-    if (opens ? opens === window.left : open) return;
+    if (window.arrived === false || (opens ? opens === window.left : open)) return;
     // What a trace shows may be drawn later than its address comes.
     if (opens && opens !== open) return void (frames && requestAnimationFrame(() => write(frames - 1)));
     if (opens) window.opened = opens;
