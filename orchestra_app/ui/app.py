@@ -35,7 +35,7 @@ from orchestra_app.ui.pages.train import train_page
 from orchestra_app.ui.pages.train_events import wire_train
 from orchestra_app.ui.secret import browser_secret
 from orchestra_app.ui.texts import i18n, label
-from orchestra_app.ui.theme import ASSETS, HEAD, css, script, theme
+from orchestra_app.ui.theme import ASSETS, css, script, theme
 from orchestra_app.ui.visitor import Door, loopback
 from orchestra_app.workspace import Workspace
 
@@ -168,7 +168,6 @@ def serve(workspace: Workspace, **options: Any) -> gr.Blocks:
         "theme": theme(),
         "css": css(),
         "js": script(),
-        "head": HEAD,
     }
     try:
         blocks.launch(**usual | options)

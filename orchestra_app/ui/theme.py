@@ -192,18 +192,6 @@ def css() -> str:
     return "\n".join([*_faces(), *(sheet.read_text(encoding="utf-8") for sheet in sheets)])
 
 
-HEAD = """<script>
-{
-  // Of Chinese Gradio knows these two only, and would show any other in English.
-  const own = navigator.language;
-  if (/^zh\\b/i.test(own) && !/^zh-(CN|TW)$/.test(own)) {
-    const known = /-(Hant|HK|MO|TW)\\b/i.test(own) ? 'zh-TW' : 'zh-CN';
-    Object.defineProperty(navigator, 'language', { value: known });
-  }
-}
-</script>"""
-
-
 def script() -> str:
     """Return the page's own script: shortcuts, and the settings folded on a phone."""
     source = (HERE / "page.js").read_text(encoding="utf-8")

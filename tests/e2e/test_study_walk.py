@@ -181,6 +181,12 @@ def vote_blind(page: Page) -> None:
     expect(page.locator("#blind-table tbody tr")).to_have_count(1)
     page.keyboard.press("u")
     expect(page.locator("#blind-table")).to_contain_text("No votes yet")
+    # A duel that was told stays told, so it takes another question to vote again.
+    page.locator("#blind-question textarea").fill("What is 6 * 8?")
+    page.locator("#blind-ask").click()
+    expect(duel.locator(".told a")).to_have_count(0)
+    page.locator("#blind-better-a").click(timeout=SLOW)
+    expect(page.locator("#blind-table tbody tr")).to_have_count(1)
 
 
 def label_by_keys(page: Page) -> None:
