@@ -1,8 +1,8 @@
 """Writes traces into a folder that appears whole, with its card and its manifest, or not at all."""
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,27 +164,24 @@ class _Writing:
         return self._catalogs[digest][0]
 
     def _write_catalogs(self) -> None:
-        file = LinesFile(self._part / CATALOGS)
-        try:
-            for digest, (catalog, text) in self._catalogs.items():
-                if catalog:
-                    row = {"hash": digest, "name": catalog.name, "catalog": text}
-                    file.write(without_secrets(row))
-        finally:
-            file.close()
+        known = ((digest, catalog, text) for digest, (catalog, text) in self._catalogs.items() if catalog)
+        self._write(
+            CATALOGS,
+            ({"hash": digest, "name": catalog.name, "catalog": text} for digest, catalog, text in known),
+        )
 
     async def _write_votes(self) -> None:
         found = [each for each in (await self._store.votes()).values() if {each.a, each.b} <= self._written]
-        if not found:
-            return
-        file = LinesFile(self._part / VOTES)
-        try:
-            for vote in found:
-                by = self._people.of(vote.by) if self._plan.shared else vote.by
-                file.write(without_secrets(vote.model_copy(update={"by": by}).model_dump(mode="json")))
-        finally:
-            file.close()
+        named = self._people.of if self._plan.shared else str
+        rows = (vote.model_dump(mode="json") | {"by": named(vote.by)} for vote in found)
+        if found:
+            self._write(VOTES, rows)
         self._tally.votes = len(found)
+
+    def _write(self, name: str, rows: Iterable[Row]) -> None:
+        with closing(LinesFile(self._part / name)) as file:
+            for row in rows:
+                file.write(without_secrets(row))
 
 
 def _wanted(plan: Plan) -> Filter:

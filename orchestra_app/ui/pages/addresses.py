@@ -4,11 +4,12 @@ import gradio as gr
 
 from orchestra_app.ui.pages.ask import QUIET
 
+OPEN = "new URLSearchParams(document.querySelector('#trace-headline .permalink')?.search).get('run')"
+"""The id of the trace that is open on the Traces page, or null."""
 ARRIVED = """() => {
   document.addEventListener('click', event => {
     if (event.target.closest('#traces .trace')) window.left = null;
-    const shown = event.target.closest('#back') && document.querySelector('#trace-headline .permalink');
-    if (shown) window.left = new URLSearchParams(shown.search).get('run');
+    if (event.target.closest('#back')) window.left = OPEN ?? window.left;
   });
   window.addEventListener('popstate', () => {
     const here = new URLSearchParams(location.search), back = document.querySelector('#back');
@@ -24,7 +25,7 @@ ARRIVED = """() => {
     if (!named || named === 'traces') return;
     document.querySelector(`button[role=tab][data-tab-id="${CSS.escape(named)}"]`)?.click();
   });
-}"""
+}""".replace("OPEN", OPEN)
 """Opens the tab of a link, and follows the browser back and forth.
 
 The Traces page reads the rest of its own links and opens itself.

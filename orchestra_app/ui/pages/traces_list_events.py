@@ -7,6 +7,7 @@ import gradio as gr
 
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.links import clean, link
+from orchestra_app.ui.pages.addresses import OPEN
 from orchestra_app.ui.pages.ask import QUIET
 from orchestra_app.ui.pages.traces import TracesPage, at, listed, offered, restored
 from orchestra_app.ui.visitor import Visitor, token
@@ -16,8 +17,7 @@ ADDRESS = """(shown) => {
   if (!shown?.link) return;
   const opens = new URLSearchParams(shown.link).get('trace');
   const write = frames => {
-    const link = document.querySelector('#trace-headline .permalink');
-    const open = link && new URLSearchParams(link.search).get('run');
+    const open = OPEN;
     // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
     if (window.arrived === false || (opens ? opens === window.left : open)) return;
     // What a trace shows may be drawn later than its address comes.
@@ -30,7 +30,7 @@ ADDRESS = """(shown) => {
     history[anew ? 'pushState' : 'replaceState'](state, '', shown.link);
   };
   write(300);
-}"""
+}""".replace("OPEN", OPEN)
 """Writes where the page stands into the address, and keeps what another tab had there.
 
 From the list to a trace is a step of its own, which the browser can go back.
