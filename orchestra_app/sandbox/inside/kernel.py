@@ -2,6 +2,9 @@
 
 import ctypes
 import os
+from pathlib import Path
+
+_MADV_COLLAPSE = 25
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -38,3 +41,15 @@ def set_capabilities(capabilities: int) -> None:
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)(capabilities, capabilities, 0, 0, 0, 0)
     checked(_libc.capset(header, sets), "capset")
+
+
+def collapse_memory() -> None:
+    """Move this process's memory to huge pages where the kernel can, so that a fork copies fewer page tables.
+
+    What stays on small pages only forks more slowly (madvise(2), MADV_COLLAPSE, Linux 6.1 and later).
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, rights, _, _, inode, *name = line.split(maxsplit=5)
+        if rights == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
+            start, end = (int(address, 16) for address in span.split("-"))
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE)

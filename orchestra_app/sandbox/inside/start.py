@@ -78,6 +78,7 @@ def main(arguments: list[str]) -> NoReturn:
     folder.chmod(0o711)
     gc.collect()
     gc.freeze()
+    kernel.collapse_memory()
     server = zygote.Zygote(control, parent, common, folder)
     if os.getppid() != parent:
         server.leave()
