@@ -28,6 +28,6 @@ def serve(
 
 def _open() -> None:
     # Loaded only here, since the page takes seconds to load.
-    from orchestra_app.ui.app import main
+    from orchestra_app.ui.start import main
 
     main()
