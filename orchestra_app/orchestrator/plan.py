@@ -108,18 +108,19 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
         return Plan(refusal=_refusal(endings, means))
     if shown is not state:
         return Plan(ending=_taken(affordable, state), short=SHORTER, shown=shown)
-    holds = _Holds(affordable, state)
+    holds = [_hold(each, state) for each in affordable]
     repeated = _repeated(state)
     fitting: dict[tuple[str, str | None], Hold] = {}
     for tool, alias, floor in means.floors:
         if tool.ends or not (last or tool.name == repeated):
             # Any affordable answer will do, so that less time or money never opens another way.
-            kept = (hold for hold in (NOTHING if tool.ends else holds) if means.fits(floor, hold))
-            if (hold := next(kept, None)) is not None:
-                fitting[tool.name, alias] = hold
+            for hold in NOTHING if tool.ends else holds:
+                if means.fits(floor, hold):
+                    fitting[tool.name, alias] = hold
+                    break
     offered = toolbox.offer(preference, lambda tool, alias: (tool.name, alias) in fitting)
     open_endings = [each for each in affordable if (each.tool.name, each.alias) in fitting]
-    hold = next((each for each in holds if means.fits(FREE, each)), _hold(affordable[0], state))
+    hold = next((each for each in holds if means.fits(FREE, each)), holds[0])
     return Plan(offered, _taken(open_endings or affordable, state), hold, fitting)
 
 
@@ -180,26 +181,12 @@ def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[lis
         endings = [replace(each, floor=each.tool.floor(each.alias, shown)) for each in endings]
 
 
-class _Holds:
-    """What each affordable answer would need kept, worked out when asked for: the first mostly does."""
-
-    def __init__(self, endings: list[Ending], state: State):
-        self._endings, self._state = endings, state
-        self._known: list[Hold] = []
-
-    def __iter__(self) -> Iterator[Hold]:
-        for index, ending in enumerate(self._endings):
-            if index == len(self._known):
-                self._known.append(_hold(ending, self._state))
-            yield self._known[index]
-
-
-def _hold(cheapest: Ending, state: State) -> Hold:
-    """Return the cost of the cheapest answer after one more call has lengthened its prompt."""
-    found = state.catalog.choice(cheapest.alias)
+def _hold(ending: Ending, state: State) -> Hold:
+    """Return what an answer needs kept after one more call has lengthened its prompt."""
+    found = state.catalog.choice(ending.alias)
     price = state.catalog.models[found[1].model].price if found else None
     growth = GROWTH * price.highest_input / 1e6 if price else 0.0
-    return Hold(cost=(cheapest.floor.cost or 0.0) + growth, seconds=cheapest.floor.seconds * SLACK)
+    return Hold(cost=(ending.floor.cost or 0.0) + growth, seconds=ending.floor.seconds * SLACK)
 
 
 def _taken(affordable: list[Ending], state: State) -> Ending:

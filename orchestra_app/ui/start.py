@@ -4,6 +4,7 @@ import gc
 import importlib
 import importlib.util
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -27,8 +28,8 @@ def load_gradio() -> None:
     gradio = importlib.util.module_from_spec(spec)
     sys.modules["gradio"] = gradio
     try:
-        components = importlib.import_module("gradio.component_meta")
-        components.create_or_modify_pyi = lambda *_: None
+        stubs: Any = importlib.import_module("gradio.component_meta")
+        stubs.create_or_modify_pyi = lambda *_: None
         spec.loader.exec_module(gradio)
     except (ImportError, AttributeError):
         for name in [name for name in sys.modules if name.partition(".")[0] == "gradio"]:

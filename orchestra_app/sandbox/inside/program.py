@@ -31,8 +31,8 @@ def prepare(scratch: str) -> None:
     os.environ.update(HOME=scratch, TMPDIR=scratch)
     sys.argv = [_NAME]
     sys.path.insert(0, scratch)
-    # Python's own generator reseeds itself in a forked child, numpy's global one does not. Left to find a seed,
-    # numpy takes three times as long.
+    # Python's own generator reseeds itself in a forked child, numpy's global one does not. Without a seed
+    # given, that takes three times as long.
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(int.from_bytes(os.urandom(4)))
     _flush_on_exit()
