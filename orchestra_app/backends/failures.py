@@ -1,5 +1,6 @@
 """What a failed attempt means: a sentence for the person, whether to try again, whether it may be billed."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ BILLABLE = frozenset({408, 409, 499})
 HUNG_UP = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 STATUSES = {"rate_limit_exceeded": 429, "insufficient_quota": 429}
 """The HTTP statuses of the codes that OpenAI writes as words."""
+TOO_LONG = re.compile(
+    r"context[ _](?:length|size|window)|prompt is too long|input is too long", re.IGNORECASE
+)
+"""What servers say of a prompt that exceeds the context: OpenAI, vLLM, SGLang, llama.cpp and the routers."""
 LONGEST_QUOTE = 300
 """Characters that are quoted of a server's own message."""
 
@@ -61,6 +66,8 @@ class Failure:
     """True where a model may have been at work, so that the attempt may be billed."""
     wait: float | None = None
     """Seconds that the server asks to wait."""
+    too_long: bool = False
+    """True where the prompt and the tokens of the reply exceed the model's context."""
 
 
 def failure_of(error: Exception, server: Server, seconds: float) -> Failure:
@@ -120,6 +127,9 @@ def failed_with(status: int, body: Any, server: Server, headers: Mapping[str, st
         case _ if billed:
             sentence = f"{where} failed at {server.model}; try again later or choose another model{said}"
             return Failure(sentence, wait=_wait(headers))
+        case _ if TOO_LONG.search(str(body)):
+            sentence = f"{where} says that the prompt is too long for {server.model}{said}"
+            return Failure(sentence, again=False, billed=False, too_long=True)
         case _:
             sentence = f"{where} refused the request; check {server.model} in the catalogue{said}"
     return Failure(sentence, again=False, billed=False)
@@ -150,6 +160,9 @@ def _has_cause(error: BaseException | None, *kinds: type[BaseException]) -> bool
 
 def _words(body: Any, key: str) -> str:
     """Return the server's own message, short, on one line and without the key."""
+    if isinstance(body, list) and body:
+        # Gemini wraps it so.
+        body = body[0]
     if isinstance(body, dict):
         body = next((body[name] for name in ("message", "detail", "error") if body.get(name)), "")
         if isinstance(body, dict):

@@ -10,11 +10,12 @@ MOST_COST = 1e6
 """USD of one reply beyond which a figure is nonsense."""
 
 
-def read_usage(stated: Any, seconds: float) -> Usage | None:
+def read_usage(stated: Any, seconds: float, granted: int = 0) -> Usage | None:
     """Return the usage that a server stated; None where its count of prompt or reply is missing or nonsense.
 
     More output than was granted is passed on: the provider bills it. Reasoning that a server counts beside
-    the reply (its total is then larger than prompt and reply) is added to the reply's tokens.
+    the reply (its total is then larger than prompt and reply) is added to the reply's tokens; where nothing
+    else says that there was any, up to the `granted` tokens, which it is held to as well.
     """
     if not isinstance(stated, dict):
         return None
@@ -23,8 +24,10 @@ def read_usage(stated: Any, seconds: float) -> Usage | None:
     if prompt is None or output is None:
         return None
     reasoning = _count(_inner(stated, "completion_tokens_details", "reasoning_tokens")) or 0
-    if reasoning and _count(stated.get("total_tokens")) == prompt + output + reasoning:
-        output += reasoning
+    beside = max(0, (_count(stated.get("total_tokens")) or 0) - prompt - output)
+    if beside != reasoning:
+        beside = min(beside, max(0, granted - output))
+    output, reasoning = output + beside, max(reasoning, beside)
     cached = _count(_inner(stated, "prompt_tokens_details", "cached_tokens"))
     if cached is None:
         cached = _count(stated.get("prompt_cache_hit_tokens")) or 0

@@ -21,7 +21,7 @@ from orchestra_app.backends.prices import use_of
 from orchestra_app.backends.reading import read_reply
 from orchestra_app.backends.streaming import Gathered
 from orchestra_app.backends.tokens import prompt_tokens
-from orchestra_app.core.errors import BackendError, BudgetError
+from orchestra_app.core.errors import BackendError, BudgetError, ContextError
 from orchestra_app.core.message import Reply
 from orchestra_app.core.purse import Purse, Reservation
 from orchestra_app.core.usage import Usage
@@ -73,7 +73,8 @@ class OpenAIBackend:
     async def complete(self, request: Request, purse: Purse) -> Reply:
         """Return the reply of the first attempt that gives one.
 
-        Raises BudgetError where the first attempt does not fit, BackendError where no attempt gave a reply.
+        Raises BudgetError where the first attempt does not fit, BackendError where no attempt gave a reply,
+        as ContextError where the server says that the prompt is too long.
         """
         server = Server.of(request, self._key(request))
         use = use_of(request, await prompt_tokens(request))
@@ -93,7 +94,7 @@ class OpenAIBackend:
             pause = self._pause(failure, attempt)
             left = _left(reservation, reserved_at)
             if pause is None or (left is not None and pause >= left):
-                raise BackendError(failure.sentence)
+                raise (ContextError if failure.too_long else BackendError)(failure.sentence)
             if failure.billed:
                 # Part of a text may have been shown, so the next one comes whole.
                 request = replace(request, on_text=None)
@@ -113,15 +114,19 @@ class OpenAIBackend:
         usage, cost = None, None
         started = time.monotonic()
         limit = self._ceiling if reservation.seconds is None else min(reservation.seconds, self._ceiling)
+        granted = reservation.granted.output_tokens
+        gathered = Gathered(request.on_text) if request.on_text else None
         try:
             client = self._client(request.model.url, server.key)
             async with asyncio.timeout(limit):
-                body = await _exchange(client, request, reservation.granted.output_tokens)
+                body = await _exchange(client, request, granted, gathered)
             stated = body.get("usage")
-            usage, cost = read_usage(stated, time.monotonic() - started), read_cost(stated)
+            usage, cost = read_usage(stated, time.monotonic() - started, granted), read_cost(stated)
             outcome = _outcome(body, request, server)
         except FAILURES as error:
             outcome = failure_of(error, server, limit)
+            if gathered and gathered.begun:
+                outcome = replace(outcome, billed=True)
         finally:
             if isinstance(outcome, Failure) and not outcome.billed:
                 usage = Usage(seconds=time.monotonic() - started)
@@ -173,13 +178,16 @@ def _connect(url: str, key: str, timeout: httpx2.Timeout) -> AsyncOpenAI:
     )
 
 
-async def _exchange(client: AsyncOpenAI, request: Request, max_tokens: int) -> dict[str, Any]:
+async def _exchange(
+    client: AsyncOpenAI, request: Request, max_tokens: int, gathered: Gathered | None
+) -> dict[str, Any]:
     """Send one request and return the body of its reply; raises BackendError for one that cannot be read.
 
-    The response is read as plain JSON: building the client's own reply objects takes half of a call's time.
+    gathered: takes the parts of a reply that is to be streamed; None: it comes whole. The response is read as
+    plain JSON: building the client's own reply objects takes half of a call's time.
     """
     body = body_of(request, max_tokens)
-    if request.on_text is None:
+    if gathered is None:
         response = await client.post(PATH, cast_to=httpx2.Response, body=body)
         try:
             reply = json.loads(response.content)
@@ -188,7 +196,6 @@ async def _exchange(client: AsyncOpenAI, request: Request, max_tokens: int) -> d
         if not isinstance(reply, dict):
             raise _unreadable(request)
         return reply
-    gathered = Gathered(request.on_text)
     stream = await client.post(PATH, cast_to=object, body=body, stream=True, stream_cls=AsyncStream[object])
     async with stream:
         try:

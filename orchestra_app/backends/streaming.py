@@ -24,6 +24,11 @@ class Gathered:
         self.usage: Any = None
 
     @property
+    def begun(self) -> bool:
+        """True once a part of the reply has come."""
+        return bool(self._calls or any(self._texts.values()))
+
+    @property
     def body(self) -> dict[str, Any]:
         """What has come so far, as the body of an unstreamed reply."""
         message: dict[str, Any] = {name: "".join(pieces) for name, pieces in self._texts.items()}

@@ -1,5 +1,6 @@
 """Counting and cutting text in tokens, with or without the model's own tokenizer."""
 
+from bisect import bisect_left
 from typing import Protocol
 
 
@@ -17,21 +18,29 @@ class TokenCounter(Protocol):
 
 BYTES_PER_TOKEN = 3
 """Bytes that an ordinary token of English, code or Chinese text has at least, on average."""
+_DIGITS = b"0123456789"
 
 
 class EstimatedTokens:
-    """Counts three UTF-8 bytes as one token: more than common tokenizers count on ordinary text."""
+    """Counts a digit or three other UTF-8 bytes as one token: more than common tokenizers on ordinary text.
+
+    Qwen's tokenizers, Orchestrator-8B's among them, spell every number digit by digit.
+    """
 
     def count(self, text: str) -> int:
-        return -(-byte_length(text) // BYTES_PER_TOKEN)
+        return _estimated(text.encode())
 
     def tail(self, text: str, limit: int) -> str:
-        room = limit * BYTES_PER_TOKEN
-        if limit <= 0:
-            return ""
-        if byte_length(text) <= room:
+        data = text.encode()
+        if _estimated(data) <= limit:
             return text
-        return text.encode()[-room:].decode(errors="ignore")
+        start = bisect_left(range(len(data)), -limit, key=lambda index: -_estimated(data[index:]))
+        return data[start:].decode(errors="ignore")
+
+
+def _estimated(data: bytes) -> int:
+    others = len(data.translate(None, _DIGITS))
+    return len(data) - others - (-others // BYTES_PER_TOKEN)
 
 
 def byte_length(text: str) -> int:

@@ -15,7 +15,7 @@ _POWER = re.compile(r"(?<=[\w)\]])[⁺⁻]?[⁰¹²³⁴-⁹]+(?![⁰¹²³⁴-�
 _PLAIN_POWER = re.compile(r"(?<=\d)(\s*(?:[kcdmnμ]?m|in|ft|yd|mi))([23])$", re.IGNORECASE)
 """A unit of area or volume whose power is written on the line."""
 _FRACTION = re.compile(r"(?<=\d)(?=[½⅓⅔¼¾⅐-⅞])")
-_CALLED = re.compile(r"(?<=[^\W\d_]{2})[!.;,]+$")
+_CALLED = re.compile(r"(?<=[^\W\d_]{2})[!.;,。]+$")
 """Marks after a word; after a number or a letter an exclamation mark is a factorial."""
 _ARTICLE = re.compile(r"^(?:the|an?)\s+(?=\S)", re.IGNORECASE)
 _PAIRS = (('"', '"'), ("'", "'"), ("`", "`"), ("$", "$"), ("\\(", "\\)"), ("**", "**"))
@@ -56,7 +56,7 @@ def normalised(text: str) -> str:
     before = None
     while text != before:
         before = text
-        text = _CALLED.sub("", _WRAPPED.sub(r"\1", text).rstrip(".;,")).strip()
+        text = _CALLED.sub("", _WRAPPED.sub(r"\1", text).rstrip(".;,。")).strip()
         for opening, closing in _PAIRS:
             if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
                 text = text[len(opening) : -len(closing)].strip()

@@ -25,13 +25,19 @@ _WRAPPERS = (re.compile(r"\\(?:boxed|mathrm|text|mathbf)\s*\{([^{}]*)\}"), re.co
 _SIGNS = str.maketrans(
     {
         **{"−": "-", "–": "-", "×": "\\cdot ", "·": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty "},
-        **{"²": "^{2}", "³": "^{3}", "≤": "\\le ", "≥": "\\ge "},
+        **{"²": "^{2}", "³": "^{3}", "≤": "\\le ", "≥": "\\ge ", "°": "^{\\circ}"},
     }
 )
+_TIMES = re.compile(r"\\(?:times|cdot)(?![A-Za-z])")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MIXED = re.compile(r"\d\s+\d")
 _SCIENTIFIC = re.compile(r"\d[eE][+-]?\d")
+_NO_SUM = re.compile(
+    r"\d+([./-])\d+(?:\1\d+)+|\d[\d.,]*\s*-\s*\d[\d.,]*|.*\d(?:\.\d+){2}.*|.*\d:\d.*", re.DOTALL
+)
+"""Dates, ranges, scores, versions, addresses and times, which are written like sums and quotients."""
+_DEGREES = re.compile(r"°|\\circ(?![A-Za-z])")
 _MEANT = re.compile(r"[A-Za-z0-9\\]")
 
 # The package asks which antlr4 is installed, and confined code may not list that; requirements.txt names it.
@@ -82,16 +88,20 @@ async def equal(answer: str, gold: str, sandbox: Sandbox, *, seconds: float = SE
         run = await sandbox.run(f"TEXTS = {json.dumps(texts)!r}\n{_PROGRAM}", seconds=seconds)
     except ToolError:
         return None
-    return _SAID.get(run.stdout.strip()) if run.status == 0 else None
+    said = _SAID.get(run.stdout.strip()) if run.status == 0 else None
+    # Degrees are dropped there, so that 90 degrees would differ from half of pi.
+    other = bool(_DEGREES.search(answer)) != bool(_DEGREES.search(gold))
+    return None if said is False and other else said
 
 
 def latex(text: str) -> str | None:
     """Return a short mathematical text as LaTeX; None where it is words, ambiguous, or too long.
 
-    Plain writing such as `sqrt(2)/2`, `x**2` and `2π` is translated. Ambiguous are powers of powers, and
-    lists without brackets, which math-verify would read as sets although their order may count.
+    Plain writing such as `sqrt(2)/2`, `x**2` and `2π` is translated. Ambiguous are powers of powers, dates
+    and ranges, which look like sums, and lists without brackets, which math-verify would read as sets
+    although their order may count.
     """
-    text = text.strip().rstrip(".").strip()
+    text = text.strip().rstrip(".。").strip()
     if len(text) > LONGEST:
         return None
     text = _THIN.sub("", text.translate(_SIGNS).replace("**", "^"))
@@ -99,11 +109,11 @@ def latex(text: str) -> str | None:
         text = wrapper.sub(r"\1", text)
     for _ in range(text.count("sqrt") + text.count("√")):
         text = _ROOT.sub(lambda found: f"\\sqrt{{{found[1] or found[2]}}}", text)
-    if _CHAINED.search(text):
+    if _CHAINED.search(text) or _NO_SUM.fullmatch(text.strip()):
         return None
     text = _POWER.sub(lambda found: f"^{{{found[1] or found[2]}}}", text)
     text = _NAMED.sub(r"\\\1 ", text).strip()
-    rest = _COMMAND.sub(" ", text)
+    rest = _COMMAND.sub(" ", _TIMES.sub("*", text))
     unreadable = (
         "$" in text or _WORD.search(rest) or _MIXED.search(rest) or _SCIENTIFIC.search(rest) or _lists(text)
     )

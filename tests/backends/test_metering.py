@@ -71,6 +71,25 @@ def test_cached_and_reasoning_tokens_are_read_in_every_usual_field(
 
 
 @pytest.mark.parametrize(
+    ("total", "reasoning", "granted", "output"),
+    [
+        (1_600, 0, 4_000, 1_590),
+        (1_600, 0, 1_000, 1_000),
+        (1_600, 40, 4_000, 1_590),
+        (1_600, 0, 0, 20),
+        (30, 0, 99, 20),
+    ],
+)
+def test_thoughts_that_only_the_total_holds_are_booked_up_to_what_was_granted(
+    total: int, reasoning: int, granted: int, output: int
+):
+    stated = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": total}
+    stated["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    usage = read_usage(stated, 1.0, granted)
+    assert usage is not None and (usage.input_tokens, usage.output_tokens) == (10, output)
+
+
+@pytest.mark.parametrize(
     ("stated", "cost"),
     [
         ({"cost": 0.25}, 0.25),

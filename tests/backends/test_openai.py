@@ -11,7 +11,7 @@ import pytest
 
 from orchestra_app.backends.base import Request, input_bound
 from orchestra_app.backends.openai import OpenAIBackend
-from orchestra_app.core.errors import BackendError, BudgetError
+from orchestra_app.core.errors import BackendError, BudgetError, ContextError
 from orchestra_app.core.message import Message, ToolCall
 from orchestra_app.core.trace import Turn
 from orchestra_app.core.usage import Usage
@@ -192,6 +192,32 @@ async def test_a_refusal_is_not_tried_again_costs_nothing_and_keeps_the_key(
     assert asked.model.url.split("/")[2] in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "This model's maximum context length is 40960 tokens, but 42018 were asked for."},
+        {"message": "x", "code": "context_length_exceeded"},
+        {"message": "the request exceeds the available context size", "type": "exceed_context_size_error"},
+        {"message": "prompt is too long: 210000 tokens > 200000 maximum"},
+    ],
+)
+async def test_a_prompt_that_the_server_finds_too_long_is_told_apart(
+    error: dict[str, str], ask: Ask, backend: OpenAIBackend, purse: RecordingPurse
+):
+    asked = ask({"status": 400, "body": {"error": error}}, OK)
+    with pytest.raises(ContextError, match="the prompt is too long for"):
+        await backend.complete(asked, purse)
+    assert [charge.cost for charge in purse.charges] == [0]
+
+
+async def test_a_refusal_that_comes_as_a_list_is_quoted(
+    ask: Ask, backend: OpenAIBackend, purse: RecordingPurse
+):
+    asked = ask({"status": 400, "body": [{"error": {"code": 400, "message": "no such field"}}]})
+    with pytest.raises(BackendError, match="no such field"):
+        await backend.complete(asked, purse)
+
+
 async def test_no_more_attempts_are_made_than_allowed(
     ask: Ask, backend: OpenAIBackend, fake: FakeOpenAI, purse: RecordingPurse
 ):
@@ -323,7 +349,11 @@ STREAMS = {
     "usage left out": ({"message": {"content": "four"}, "usage": None}, [True]),
     "cut": ({"message": {"content": "a text of some length"}, "cut": True}, [True, False]),
     "an error event": ({"message": {"content": "a text"}, "error": {"message": "x"}}, [True, False]),
-    "a limit event": ({"message": {"content": "a"}, "error": {"message": "x", "code": 429}}, [False, False]),
+    "a limit event": ({"message": {"content": ""}, "error": {"message": "x", "code": 429}}, [False, False]),
+    "a limit event, after a part of it": (
+        {"message": {"content": "a text"}, "error": {"message": "x", "code": 429}},
+        [True, False],
+    ),
     "an error in a choice": (
         {
             "chunks": [
