@@ -121,11 +121,10 @@ async def run(
 
     written: the definition as it is kept for a resume, which names a catalogue's file.
     """
-    from orchestra_app.training.train import train
+    from orchestra_app.training.train import make_folder, train
 
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / DEFINITION).exists():
-        (folder / DEFINITION).write_text(to_toml(written), encoding="utf-8")
+    make_folder(folder)
+    _settle(folder, written)
     stop, steps, job = Stop(), definition.steps, None
     with halting(stop):
         async with aclosing(train(workspace, definition, folder, stop=stop)) as events:
@@ -143,6 +142,26 @@ async def run(
                         await workspace.jobs.settle(job)
                     return CODES[event.status]
     raise AssertionError("a job ends with its last event")
+
+
+def _settle(folder: Path, written: Definition) -> None:
+    """Keep the definition in the job's folder; raises ConfigError where a job of another one began there."""
+    path = folder / DEFINITION
+    if path.exists() and (folder / EVENTS).exists():
+        begun, asked = defined(None, folder, {}).model_dump(), written.model_dump()
+        other = [name for name in begun if name not in ("steps", "cap") and begun[name] != asked[name]]
+        if other:
+            raise ConfigError(
+                f"{folder} holds a job that differs in {', '.join(other)}: name another folder, or change "
+                f"its {DEFINITION} and resume it."
+            )
+        return
+    try:
+        path.write_text(to_toml(written), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror}): name another folder, or allow writing there."
+        ) from error
 
 
 def _told(event: Started | Stepped | Evaluated | Saved | Finished, steps: int) -> str:

@@ -147,9 +147,9 @@ class Store:
         """Return the votes by their id, the oldest first; `by` leaves only one person's."""
         return await asyncio.to_thread(self._read, votes.find, by)
 
-    async def remove_vote(self, vote_id: int) -> bool:
-        """Remove a vote; return whether it was there."""
-        return await asyncio.to_thread(self._write, votes.remove, vote_id)
+    async def remove_vote(self, vote_id: int, pair: tuple[str, str], by: str) -> bool:
+        """Remove a person's vote on a pair; return whether it was there."""
+        return await asyncio.to_thread(self._write, votes.remove, vote_id, pair, by)
 
     async def save_job(self, job: Job) -> None:
         """Keep a job as it is now; one with its id is replaced."""

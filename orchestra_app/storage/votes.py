@@ -57,6 +57,10 @@ def find(connection: Connection, by: str | None) -> dict[int, Vote]:
     }
 
 
-def remove(connection: Connection, vote_id: int) -> bool:
-    """Remove a vote; return whether it was there."""
-    return connection.execute(delete(VOTE).where(VOTE.c.id == vote_id)).rowcount > 0
+def remove(connection: Connection, vote_id: int, pair: tuple[str, str], by: str) -> bool:
+    """Remove a person's vote on a pair; return whether it was there.
+
+    SQLite gives the id of a vote that is gone to a later one, so the id alone may be somebody else's.
+    """
+    own = VOTE.c.a == pair[0], VOTE.c.b == pair[1], VOTE.c.by == by
+    return connection.execute(delete(VOTE).where(VOTE.c.id == vote_id, *own)).rowcount > 0

@@ -99,10 +99,14 @@ def write(folder: Path, card: Card, fill: Callable[[Path], None]) -> Card:
         (draft / CARD).write_text(card.model_dump_json(indent=1), encoding="utf-8")
         for path in draft.rglob("*"):
             _sync(path)
+        before = folder.with_name(f"{draft.name}.before")
         if folder.exists():
-            shutil.rmtree(folder)
+            if (folder / KEPT).exists():
+                keep(draft)
+            folder.rename(before)
         draft.rename(folder)
         _sync(folder.parent)
+        shutil.rmtree(before, ignore_errors=True)
     except (OSError, RuntimeError, ValueError) as error:
         # torch and safetensors tell of a full disk by errors of their own, transformers of odd settings.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)[:120]

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ from orchestra_app.training.samples import Sample, learnable, samples
 from orchestra_app.training.stored import Stored, stored
 
 Told = Started | Stepped | Evaluated | Saved | Finished
+OWN = "own"
+"""A file in a job's folder that parts its rollouts from those of another job whose folder has its name."""
 MARGIN = 1.2
 """A step starts only if this many times the dearest one so far are left of the cap."""
 
@@ -52,6 +55,8 @@ class Course:
         self.questions, self.heldout, self.root = means.questions, means.heldout, means.root
         self.job = re.sub(r"[^A-Za-z0-9.-]", "-", folder.resolve().name)
         self.step = 0
+        self.group = f"train-{self.job}/{_own(folder)}"
+        """How the job's groups of rollouts begin in the store."""
         self.lineage = Lineage(job=self.job)
         self.best: float | None = None
         self.best_step: int | None = None
@@ -105,14 +110,16 @@ class Course:
         if self.catalog.simulated and not definition.judge:
             return self.lineage.spent
         most = definition.budget_cost or 0.0
-        found = await self.world.store.outcomes(Wanted(group=f"train-{self.job}/"))
+        found = await self.world.store.outcomes(Wanted(group=self.group))
         costs = {each.id: each.cost for each in found}
         if definition.judge or definition.tools == "replay":
             traces = await readable(self.world.store, list(costs))
             costs |= {name: paid(trace, self.catalog) for name, trace in traces.items()}
-        return sum(
+        booked = sum(
             max(costs[each.id], most) if each.status == "interrupted" else costs[each.id] for each in found
         )
+        # Traces may have been deleted since.
+        return max(booked, self.lineage.spent)
 
     async def go_on(self) -> AsyncGenerator[Told]:
         """Yield the events until the last step, the cap, a stop or something that went wrong."""
@@ -128,7 +135,9 @@ class Course:
                     yield await self._save()
                 if self.step >= self.definition.steps or self._used_up() or self.stop.is_set:
                     break
-                yield await self._one_step()
+                stepped = await self._one_step()
+                if stepped is not None:
+                    yield stepped
         except Stopped:
             pass
         except (TrainingError, BackendError, StorageError, ConfigError) as error:
@@ -157,7 +166,9 @@ class Course:
         """Return whether the cap leaves too little for another step."""
         if self.definition.mode == "traces" or self.account is None:
             return False
-        return self.starved or self.account.left < MARGIN * self.dearest or self.account.left <= 0
+        # A job that goes on does not know yet what a step costs: more than one rollout.
+        short = self._scarce() if not self.dearest else self.account.left < MARGIN * self.dearest
+        return self.starved or short or self.account.left <= 0
 
     def _scarce(self) -> bool:
         """Return whether the cap leaves a rollout less than its own budget, which changes what it does."""
@@ -196,19 +207,22 @@ class Course:
             spent=self.lineage.spent,
         )
 
-    async def _one_step(self) -> Stepped:
+    async def _one_step(self) -> Stepped | None:
+        """Learn once; None where the cap cut the rollouts short, from which nothing is learned."""
         began, clock, generated = time.perf_counter(), Clock(), self.backend.generating
         group, waited = "", 0.0
         if self.stored is not None:
             found, rollouts, tally = self.stored.of_step(self.step, self.definition)
         else:
-            group = f"train-{self.job}/{self.step + 1}-{self.run:08x}/"
+            group = f"{self.group}{self.step + 1}-{self.run:08x}/"
             found, rollouts, tally = await self.stop.run(self._fresh_groups(group))
             waited = time.perf_counter() - began
         learned = Learned()
         if found and not self.starved and self.definition.learns:
             learned = await asyncio.to_thread(self.learner.learn, found, self.step + 1, clock)
         await self.players.kept()
+        if self.starved:
+            return None
         self.step += 1
         self._count(rollouts, tally)
         generation = self.backend.generating - generated
@@ -265,7 +279,7 @@ class Course:
     async def _evaluate(self) -> Evaluated | None:
         """Try the policy on held-out questions; None where the cap cut that short: it is no result."""
         definition = self.definition
-        group = f"train-{self.job}/evaluation-{self.step}-{self.run:08x}/"
+        group = f"{self.group}evaluation-{self.step}-{self.run:08x}/"
         asked = fixed(definition, self.heldout, self.catalog)
         plan = Plan(asked, 1, group, f"{definition.seed} evaluation")
         traces = [each[0] for each in await self.players.play(plan, greedy=True)]
@@ -324,3 +338,13 @@ class Course:
         await self.players.kept()
         await self.backend.close()
         await asyncio.to_thread(self.learner.close)
+
+
+def _own(folder: Path) -> str:
+    """Return what the file `OWN` of a job's folder says; one is made where the job begins."""
+    path = folder / OWN
+    if not path.exists():
+        # A job that began before there were such files goes on under its name alone.
+        old = any(isinstance(event, Stepped | Evaluated) for event in read(folder)[0])
+        path.write_text("" if old else f"{uuid.uuid4().hex[:8]}/", encoding="utf-8")
+    return path.read_text(encoding="utf-8")

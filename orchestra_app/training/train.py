@@ -28,7 +28,7 @@ async def train(
     where the job cannot begin; the file of events then ends with it, unless another process runs the job.
     Consume it with `aclosing`.
     """
-    _make(folder)
+    make_folder(folder)
     with _alone(folder):
         async with aclosing(_trained(world, definition, folder, stop or Stop())) as told:
             async for event in told:
@@ -72,7 +72,8 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a job's folder where it is missing; raises TrainingError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

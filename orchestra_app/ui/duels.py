@@ -185,7 +185,7 @@ async def take_back(desk: Desk, duels: Duels, visitor: Visitor, duel_id: Any) ->
     async with duels.voting:
         if duel.vote is None:
             raise ConfigError(TEXTS[visitor.language]["blind_no_vote"])
-        await desk.workspace.store.remove_vote(duel.vote)
+        await desk.workspace.store.remove_vote(duel.vote, duel.runs, visitor.owner)
         duel.vote = None
     return duel
 

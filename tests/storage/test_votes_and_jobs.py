@@ -28,7 +28,10 @@ async def test_a_second_vote_of_a_person_on_a_pair_replaces_the_first(store: Sto
         ("ann", "both bad"),
     ]
     assert list(await store.votes("ann")) == [number]
-    assert await store.remove_vote(number) and not await store.remove_vote(number)
+    pair = ("one", "two")
+    assert not await store.remove_vote(number, pair, "bob")
+    assert not await store.remove_vote(number, ("two", "one"), "ann")
+    assert await store.remove_vote(number, pair, "ann") and not await store.remove_vote(number, pair, "ann")
 
 
 async def test_a_vote_goes_with_either_of_its_traces_and_needs_both(store: Store):

@@ -197,6 +197,11 @@ async def test_a_full_disk_in_mid_checkpoint_keeps_the_last_good_one(labelled, b
         checkpoint.write(checkpoint.place(job, 2), card, full)
     assert (checkpoint.latest(job) or (None,))[0] == good
     assert [path.name for path in (job / "checkpoints").iterdir()] == ["step-000001"]
+    checkpoint.keep(good)
+    checkpoint.write(good, card, lambda draft: None)
+    # Written anew it is still the default policy, which its job must not delete.
+    checkpoint.remove([good])
+    assert [path.name for path in (job / "checkpoints").iterdir()] == ["step-000001"]
 
 
 async def test_a_damaged_checkpoint_is_named_and_an_earlier_one_taken(labelled, base, tmp_path):
@@ -256,7 +261,8 @@ async def test_what_an_evaluation_asks_is_not_trained_on(world, base, tmp_path):
     known = {"questions": str(mine), "evaluate_every": 1, "evaluate_count": 3, "groups": 2, "group_size": 2}
     events = await follow(world, quick(base, steps=1, evaluate_on=str(held), **known), tmp_path / "job")
     assert events[0].questions == 1 and events[-1].status == "done"
-    stored = await world.store.outcomes(Wanted(group="train-job/1-"))
+    (group,) = [event.group for event in events if isinstance(event, Stepped)]
+    stored = await world.store.outcomes(Wanted(group=group))
     # One question fills both groups of the step, and they stay apart.
     assert {each.task.question for each in stored} == {"What is 0 + 1?"}
     assert len({each.group for each in stored}) == 2
@@ -294,10 +300,32 @@ async def test_a_cap_that_is_used_up_leaves_no_evaluation_of_what_it_cut_short(w
     evaluated = [event.step for event in events if isinstance(event, Evaluated)]
     assert evaluated and evaluated == list(range(len(evaluated)))
     assert all(event.rollouts.count == 6 for event in events if isinstance(event, Evaluated))
-    cap = events[-1].spent + 0.003
+    few = await follow(world, quick(base, cap=events[-1].spent + 0.003, **known), tmp_path / "job")
+    assert few[-1].status == "capped" and few[-1].spent == events[-1].spent
+    cap = events[-1].spent + 0.101
     again = await follow(world, quick(base, cap=cap, **known), tmp_path / "job")
     assert again[-1].status == "capped" and not [each for each in again if isinstance(each, Evaluated)]
     assert events[-1].spent < again[-1].spent <= cap
+
+
+@pytest.mark.parametrize("cap", [0.01, 0.021])
+async def test_a_step_that_the_cap_cuts_short_is_not_counted(cap, world, base, tmp_path):
+    job = tmp_path / "job"
+    events = await follow(world, quick(base, cap=cap, budget_cost=0.02, steps=1), job)
+    assert (events[-1].status, events[-1].step) == ("capped", 0) and events[-1].spent <= cap
+    assert not [event for event in events if isinstance(event, Stepped)]
+    again = await follow(world, quick(base, cap=5, steps=1), job)
+    (step,) = [event for event in again if isinstance(event, Stepped)]
+    assert again[-1].status == "done" and step.learned.tokens > 0
+
+
+async def test_jobs_whose_folders_have_one_name_keep_their_rollouts_apart(world, base, tmp_path):
+    made = []
+    for name, steps in (("a", 1), ("b", 1), ("a", 2)):
+        events = await follow(world, quick(base, steps=steps, groups=2), tmp_path / name / "job")
+        made += [event.group for event in events if isinstance(event, Stepped)]
+    first, other, second = (group.rpartition("/")[0].rpartition("/")[0] for group in made)
+    assert first == second != other and first.startswith("train-job/")
 
 
 async def test_saved_results_are_taken_instead_of_calling_again(labelled, base, tmp_path):
@@ -316,6 +344,27 @@ def test_a_job_over_a_file_of_ones_own_goes_on_wherever_it_is_resumed(base, tmp_
     monkeypatch.chdir("/")
     again = invoked("train", "--resume", str(tmp_path / "out"), "--steps", "2")
     assert again.code == 0 and "done after step 2" in again.out, again
+
+
+def test_a_folder_goes_on_with_its_own_job_alone(base, tmp_path, home):
+    definition, out = quick(base, groups=2, group_size=2, steps=1), str(tmp_path / "out")
+    (tmp_path / "job.toml").write_text(to_toml(definition))
+    (tmp_path / "other.toml").write_text(to_toml(definition.model_copy(update={"learning_rate": 1e-4})))
+    (tmp_path / "file").write_text("")
+    assert invoked("train", str(tmp_path / "job.toml"), "--folder", out).code == 0
+    wrong = {
+        (str(tmp_path / "other.toml"), "--folder", out): "differs in learning_rate",
+        ("--resume", out, "--base", str(base / "elsewhere"), "--steps", "2"): "differs in base",
+        (str(tmp_path / "job.toml"), "--folder", str(tmp_path / "file")): "cannot be made",
+        (str(tmp_path / "job.toml"), "--folder", "/proc/none/out"): "cannot be made",
+    }
+    for arguments, said in wrong.items():
+        ended = invoked("train", *arguments)
+        assert ended.code in (2, 4) and said in ended.err, ended
+    assert (
+        "done after step 2"
+        in invoked("train", str(tmp_path / "job.toml"), "--folder", out, "--steps", "2").out
+    )
 
 
 def test_a_job_that_is_handed_over_takes_no_folder_and_goes_on_where_it_ran(base, tmp_path, home):

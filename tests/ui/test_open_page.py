@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from contextlib import aclosing
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -169,5 +171,28 @@ async def test_a_page_asks_nothing_else_while_its_run_lasts_and_clears_what_was_
         assert ended[page.problem] is None and told[page.problem] == refused[page.problem] is not None
         # Nothing was shown and nothing asked: what an address that leads nowhere was told stays.
         assert page.problem not in settled(desk, page, STRANGER, "")
+    finally:
+        await workspace.aclose()
+
+
+async def test_what_a_followed_run_sent_while_its_page_was_left_is_taken_back():
+    workspace = await Workspace.open()
+    try:
+        handlers = {event.fn.__qualname__: event.fn for event in build(workspace).fns.values() if event.fn}
+        here = SimpleNamespace(host="127.0.0.1")
+        request = SimpleNamespace(session_hash="page", headers={"host": "127.0.0.1"}, client=here)
+        desk = Desk(workspace, Door(local=True))
+        run = await begin(desk, desk.door.visitor(request, None), WISH, catalog="rehearsal")
+        headline = []
+        followed = handlers["wire_study.<locals>.attach"](request, {"run": run.id}, None, {}, {})
+        async with aclosing(followed) as shown:
+            async for values in shown:
+                headline += [value for part, value in values.items() if part.elem_id == "trace-headline"]
+                if len(headline) == 2:
+                    handlers["wire_traces.<locals>.turn_back"](request)
+                if len(headline) > 2:
+                    break
+        assert all(headline[:2]) and headline[2] is None
+        run.halt()
     finally:
         await workspace.aclose()

@@ -91,19 +91,23 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     async def opened(
         request: gr.Request, stored: Any, trace_id: str, list_: Mapping[str, Any]
     ) -> AsyncGenerator[dict[Any, Any]]:
-        watched, who = watching.begin(str(request.session_hash), trace_id), visitor(request, stored)
+        session, who = str(request.session_hash), visitor(request, stored)
+        watched = watching.begin(session, trace_id)
         try:
             turned = _turned(page, trace_id, list_) | page.view.emptied
             async with aclosing(follow(desk, who, trace_id, page.view)) as shown:
                 async for values in shown:
                     if not watched():
-                        # A generator that yields nothing would empty its outputs.
-                        yield {page.problem: gr.skip()}
-                        return
+                        break
                     yield turned | values
                     turned.pop(page.address, None)
         except OrchestraError as error:
             yield {page.problem: said(str(error))}
+        if not watched():
+            # What was on its way when the page turned to the list comes after that, and this after both. A
+            # generator that yields nothing would empty its outputs.
+            left = {page.view.head: None, page.current: "", **page.view.emptied}
+            yield {page.problem: gr.skip()} if watching.asked(session) else left
 
     def study_opens(
         request: gr.Request, trace_id: str, stored: Any, place: Any, *sent: Any
