@@ -47,6 +47,8 @@ class Plan:
     mine: bool = False
     """True where whoever exports consents for the owner `local`: what was asked on this machine, or on the
     one where it comes from."""
+    reader: str | None = None
+    """Who takes out what is their own, and learns no names of others; None: whoever may know them."""
 
 
 class Rows(Protocol):
@@ -91,7 +93,8 @@ class _Writing:
     def __init__(self, store: Store, plan: Plan, part: Path):
         self._store, self._plan, self._part = store, plan, part
         self._catalogs: dict[str, tuple[Catalog | None, str]] = {}
-        self._people = Pseudonyms()
+        self._hidden = plan.shared or plan.reader is not None
+        self._people = Pseudonyms(None if plan.shared else plan.reader)
         self._seen: set[str] = set()
         self._written: set[str] = set()
         self._tally = Tally()
@@ -125,7 +128,7 @@ class _Writing:
                 elif self._plan.shared and not (trace.consent or (self._plan.mine and trace.owner == NOBODY)):
                     self._tally.left_out["without consent"] += 1
                 else:
-                    yield self._people.applied(trace) if self._plan.shared else trace
+                    yield self._people.applied(trace) if self._hidden else trace
 
     async def _add(self, trace: Trace, file: Rows) -> None:
         catalog = await self._catalog(trace.catalog.hash)
@@ -172,7 +175,7 @@ class _Writing:
 
     async def _write_votes(self) -> None:
         found = [each for each in (await self._store.votes()).values() if {each.a, each.b} <= self._written]
-        named = self._people.of if self._plan.shared else str
+        named = self._people.of if self._hidden else str
         rows = (vote.model_dump(mode="json") | {"by": named(vote.by)} for vote in found)
         if found:
             self._write(VOTES, rows)

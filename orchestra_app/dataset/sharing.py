@@ -11,10 +11,13 @@ NOBODY = "local"
 
 
 class Pseudonyms:
-    """Gives each person of one export a number, in the order in which they appear."""
+    """Gives each person of one export a number, in the order in which they appear.
 
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {NOBODY: NOBODY}
+    reader: who keeps their name, since it is they who read it.
+    """
+
+    def __init__(self, reader: str | None = None):
+        self._names: dict[str, str] = {NOBODY: NOBODY} | ({reader: reader} if reader else {})
 
     def of(self, person: str) -> str:
         """Return what stands in the files for a person."""

@@ -41,7 +41,7 @@ class Problems:
     sentences: list[str] = field(default_factory=list)
 
     def add(self, path: str, why: str) -> None:
-        self.sentences.append(f"{path} was skipped: {why}.")
+        self.sentences.append(f"{clean(path)} was skipped: {why}.")
 
 
 def list_folder(folder: Path, problems: Problems) -> list[Entry]:
@@ -114,7 +114,9 @@ def read_file(file: Path) -> tuple[str, str]:
             case ".pdf":
                 title, text = _read_pdf(file)
             case ".html" | ".htm":
-                title, text = html_text(decode(file.read_bytes()))
+                content = file.read_bytes()
+                declared = _CHARSET.search(content[:1024])
+                title, text = html_text(decode(content, declared[1].decode() if declared else ""))
             case _:
                 text = decode(file.read_bytes())
                 heading = re.match(r"\s*#{1,6}[ \t]+(.{1,200})", text)
@@ -130,16 +132,31 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def decode(content: bytes) -> str:
-    """Return bytes as text: UTF-16 where they say so, UTF-8 where they are, else Latin-1."""
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+_HIGH = re.compile(rb"[\x80-\xff]+")
+
+
+def decode(content: bytes, declared: str = "") -> str:
+    """Return bytes as text: UTF-16 where they say so, UTF-8 where they are, then as declared.
+
+    What is neither is read as GB18030, China's own encoding, where many bytes are no ASCII and come in pairs,
+    else as Latin-1.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     if b"\0" in content[:8192]:
         raise ToolError("it is not text")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    runs = [len(run) for run in _HIGH.findall(content)]
+    paired = sum(size % 2 == 0 for size in runs) > 0.9 * len(runs)
+    likely = ["gb18030"] if paired and sum(runs) > 0.2 * len(content) else []
+    # A page that is none of the Unicode encodings may say all the same that it is.
+    named = [] if declared.lower().startswith("utf") else [declared]
+    for encoding in ("utf-8-sig", *named, *likely):
+        try:
+            return content.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+    return content.decode("latin-1")
 
 
 def _read_pdf(file: Path) -> tuple[str, str]:

@@ -9,6 +9,8 @@ import gradio as gr
 from gradio.events import api
 
 from orchestra_app.core.errors import OrchestraError
+from orchestra_app.core.trace import Trace
+from orchestra_app.dataset.sharing import Pseudonyms
 from orchestra_app.frontier.report import export, report
 from orchestra_app.orchestrator.runs import Run
 from orchestra_app.ui.asking import Desk, begin, find, judge, look
@@ -83,8 +85,9 @@ def _ask(desk: Desk) -> Endpoint:
 def _trace(desk: Desk) -> Endpoint:
     async def trace(request: gr.Request, id: str, visitor: str = "") -> dict[str, Any]:
         """Return one of the visitor's traces, to an admin anybody's."""
+        who = desk.door.visitor(request, visitor)
         with _sentences():
-            return (await look(desk, desk.door.visitor(request, visitor), id)).export()
+            return _export(await look(desk, who, id), who)
 
     return trace
 
@@ -153,7 +156,7 @@ def _label(desk: Desk) -> Endpoint:
         who = desk.door.visitor(request, visitor)
         with _sentences():
             await judge(desk, who, id, verdict, Details(gold=gold))
-            return (await find(desk, who, id)).export()
+            return _export(await find(desk, who, id), who)
 
     return label
 
@@ -183,7 +186,12 @@ async def finished(desk: Desk, who: Visitor, run: Run) -> dict[str, Any]:
         run.halt()
     if run.error:
         raise OrchestraError(run.error)
-    return (await find(desk, who, run.id)).export()
+    return _export(await find(desk, who, run.id), who)
+
+
+def _export(trace: Trace, who: Visitor) -> dict[str, Any]:
+    """Return a trace as JSON values; visitors learn no names of others who labelled it."""
+    return (trace if who.admin else Pseudonyms(who.owner).applied(trace)).export()
 
 
 def _plain(summary: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 shown = catalog_page(browser, names)
         wire_ask(blocks, desk, asking, tab=ask_tab)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
-        wire_queue(desk, waiting, tab=label_tab)
+        wire_queue(desk, waiting, tabs=(traces_tab, label_tab))
         wire_exchange(desk, exchanged, kept, tabs=(traces_tab, find_tab))
         wire_blind(desk, compared_blind, tabs=(traces_tab, blind_tab))
         wire_frontier(blocks, desk, compared, tab=frontier_tab)

@@ -77,7 +77,8 @@ async def _begun(
     told: tuple[bool, bool],
     fork: Fork | None,
 ) -> Run:
-    workspace, texts, (catalog, policy) = desk.workspace, TEXTS[visitor.language], names
+    workspace, texts = desk.workspace, TEXTS[visitor.language]
+    catalog, policy = (None if name is None else str(name) for name in names)
     played, consent = told
     known = workspace.catalog(catalog)
     for problem in problems(wish, known):

@@ -47,6 +47,7 @@ class Wanted:
             shared=shared or bool(self.shared),
             # Consent is given by the person at this machine, not by whoever administers a public page.
             mine=self.mine is True and visitor.owner == LOCAL,
+            reader=None if visitor.admin else visitor.owner,
         )
 
 

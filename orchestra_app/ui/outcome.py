@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.ui.labels import standing
+from orchestra_app.ui.labels_view import who
 from orchestra_app.ui.markup import dollars, moment, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
@@ -57,11 +58,13 @@ def _figures(trace: Trace, texts: Texts) -> list[Markup | None]:
     shown = [dollars(trace.cost), seconds(trace.seconds), texts["turns"].format(number=len(trace.turns))]
     if trace.task.preference.weights or trace.task.preference.excluded:
         shown.append(texts["adherence"].format(share=per_cent(trace.adherence)))
-    return [*(tag("span", figure) for figure in shown), *(_label(label, texts) for label in standing(trace))]
+    labels = (_label(label, trace.owner, texts) for label in standing(trace))
+    return [*(tag("span", figure) for figure in shown), *labels]
 
 
-def _label(label: Label, texts: Texts) -> Markup:
+def _label(label: Label, owner: str, texts: Texts) -> Markup:
     verdict = {True: "correct", False: "incorrect", None: "unsure"}[label.correct]
-    said = texts[f"by_{label.source}"].format(verdict=texts[f"verdict_{verdict}"])
+    by = "other" if label.source == "human" and label.by != owner else label.source
+    said = texts[f"by_{by}"].format(verdict=texts[f"verdict_{verdict}"], who=who(label, owner, texts))
     gold = tag("small", texts["gold_was"].format(gold=label.gold), dir="auto") if label.gold else None
     return tag("span", said, gold, class_=f"chip {verdict}", data_source=label.source)

@@ -72,7 +72,7 @@ def rates(price: Price | None, texts: Texts) -> str:
     if price.input or price.output:
         said.append(texts["price_tokens"].format(input=f"${price.input:g}", output=f"${price.output:g}"))
     if price.unit:
-        said.append(texts["price_unit"].format(unit=f"${price.unit:.10f}".rstrip("0")))
+        said.append(texts["price_unit"].format(unit=f"${price.unit:.10f}".rstrip("0").rstrip(".")))
     return " · ".join(said) or texts["price_free"]
 
 

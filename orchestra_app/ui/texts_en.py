@@ -77,6 +77,7 @@ ENGLISH = {
     "adherence": "{share} as you wished",
     "permalink": "Permalink",
     "by_human": "You: {verdict}",
+    "by_other": "Labelled by {who}: {verdict}",
     "by_judge": "Judge: {verdict}",
     "by_benchmark": "Known answer: {verdict}",
     "gold_was": "right answer: {gold}",

@@ -71,6 +71,7 @@ CHINESE = {
     "adherence": "{share} 符合你的意愿",
     "permalink": "永久链接",
     "by_human": "你：{verdict}",
+    "by_other": "{who}标注：{verdict}",
     "by_judge": "评审：{verdict}",
     "by_benchmark": "已知答案：{verdict}",
     "gold_was": "正确答案：{gold}",

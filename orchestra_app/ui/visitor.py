@@ -63,9 +63,9 @@ class Door:
         return Visitor(f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}", False, tongue, page)
 
 
-def returned(secret: str) -> str:
+def returned(secret: Any) -> str:
     """Return the secret that a caller got from an earlier call, a new one for none; raises ConfigError."""
-    if secret and not _TOKEN.fullmatch(secret):
+    if secret and not (isinstance(secret, str) and _TOKEN.fullmatch(secret)):
         raise ConfigError("`visitor` is no secret of an earlier answer; leave it empty to get one.")
     return secret or new_token()
 

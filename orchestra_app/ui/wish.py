@@ -1,6 +1,5 @@
 """What a visitor asks for, checked field by field; forged values end here with a sentence."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,6 +87,8 @@ def _question(text: Any) -> Problem | None:
 
 
 def _sliders(wish: Wish, catalog: Catalog) -> list[Problem]:
+    if not isinstance(wish.weights, Mapping):
+        return [Problem("weights", "bad_slider", {"name": str(wish.weights)[:80]})]
     found = [
         Problem("weights", "unknown_slider", {"name": str(name)[:80], "known": ", ".join(catalog.sliders)})
         for name in wish.weights
@@ -123,4 +124,4 @@ def _whole(name: str, value: Any, least: int, most: int) -> Problem | None:
 
 def _within(value: Any, least: float, most: float) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and least <= value <= most
+    return number and least <= value <= most

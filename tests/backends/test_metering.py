@@ -84,7 +84,7 @@ def test_thoughts_that_only_the_total_holds_are_booked_up_to_what_was_granted(
     total: int, reasoning: int, granted: int, output: int
 ):
     stated = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": total}
-    stated["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    stated |= {"completion_tokens_details": {"reasoning_tokens": reasoning}}
     usage = read_usage(stated, 1.0, granted)
     assert usage is not None and (usage.input_tokens, usage.output_tokens) == (10, output)
 

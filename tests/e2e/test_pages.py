@@ -198,6 +198,32 @@ def test_a_run_under_way_is_followed_from_the_list_to_its_end_and_its_studies(pa
     expect(page.locator("#study-fork")).to_be_visible(timeout=SLOW)
 
 
+def test_another_catalogue_during_a_run_leaves_room_for_the_next_question(page: Page, address: str):
+    opened(page, address)
+    asked_slowly(page, typed("twodoc", 11))
+    page.locator("#catalog input").click()
+    page.get_by_role("option", name=re.compile("^Real models")).click()
+    expect(page.locator("#ask")).to_be_disabled()
+    answered(page)
+    expect(page.locator("#ask")).to_be_enabled(timeout=SLOW)
+    expect(page.locator("#stop")).to_be_disabled()
+
+
+def test_what_is_typed_about_a_trace_to_be_labelled_stays_until_it_is_kept(page: Page, address: str):
+    opened(page, address)
+    asked(page, "What is 6 * 7?")
+    answered(page)
+    page.locator("button[data-tab-id=traces][role=tab]").click()
+    page.locator("button[data-tab-id=label][role=tab]").click()
+    gold = page.locator("#queue-gold input, #queue-gold textarea")
+    gold.fill("forty-two", timeout=SLOW)
+    page.locator("button[data-tab-id=find][role=tab]").click()
+    page.locator("button[data-tab-id=label][role=tab]").click()
+    expect(page.locator("#queue-progress")).to_be_visible()
+    page.wait_for_timeout(1500)
+    expect(gold).to_have_value("forty-two")
+
+
 def test_a_verdict_by_key_is_kept_and_taken_back(page: Page, address: str):
     opened(page, address)
     asked(page, typed("fact"))

@@ -140,6 +140,12 @@ def fork(page: Page) -> None:
     expect(page.locator("#study-judged")).to_contain_text("These calls would not have been on offer")
     page.locator("#study-prices > button").click()
     expect(page.locator("#study-bill tfoot")).to_contain_text("the same")
+    # The grid keeps a second table, out of sight, to measure its columns.
+    page.locator("#study-grid").get_by_text(re.compile(r"^[0-9.]+$")).locator("visible=true").first.dblclick()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("5000")
+    page.keyboard.press("Enter")
+    expect(page.locator("#study-bill tfoot")).not_to_contain_text("the same", timeout=SLOW)
     page.locator("#study-begin").click()
     expect(page.locator("#trace-family")).to_contain_text("Forked from turn", timeout=SLOW)
     expect(page.locator("#study-prefer-gpt-5 input[type=number]")).to_have_value("0")

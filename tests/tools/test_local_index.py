@@ -14,7 +14,7 @@ from pypdf import PdfWriter
 from orchestra_app.core.errors import ToolError
 from orchestra_app.core.message import Document
 from orchestra_app.tools import local_index
-from orchestra_app.tools.folder import PASSAGE, Problems, decode, html_text, list_folder, passages
+from orchestra_app.tools.folder import PASSAGE, Problems, decode, html_text, list_folder, passages, read_file
 from orchestra_app.tools.local_index import LocalIndex, words
 
 
@@ -262,6 +262,28 @@ def test_passages_end_at_sentences():
 @given(st.binary(max_size=300).filter(lambda content: b"\0" not in content))
 def test_any_text_is_decoded(content):
     assert isinstance(decode(content), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "declared"),
+    [
+        ("北京是中国的首都 abc。", "gb18030", ""),
+        ("Le café est fermé. Où est l'hôtel ?", "latin-1", ""),
+        ("Größe und Übermut", "latin-1", "no-such-encoding"),
+        ("Größe und Übermut", "latin-1", "utf-16"),
+        ("Москва является столицей", "cp1251", "windows-1251"),
+        ("東京は日本の首都です。", "shift_jis", "Shift_JIS"),
+        ("é 北京", "utf-8", "gb2312"),
+    ],
+)
+def test_a_text_in_the_encoding_of_its_country_is_read(text: str, encoding: str, declared: str):
+    assert decode(text.encode(encoding), declared) == text
+
+
+def test_the_encoding_that_a_page_declares_is_taken(tmp_path: Path):
+    page = tmp_path / "page.html"
+    page.write_bytes('<meta charset="windows-1251"><title>Город</title><p>Москва'.encode("cp1251"))
+    assert read_file(page) == ("Город", "Москва")
 
 
 @given(st.text(alphabet="<>/!-abp &;\"'=\n[]?", max_size=200))

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.duels import Asked, Duel, Duels, Setting, setting_of
 from orchestra_app.ui.pages.ask import ask_page, started
 from orchestra_app.ui.pages.blind import BlindPage, blind_page
-from orchestra_app.ui.pages.blind_events import attached, offered, shown, voted
+from orchestra_app.ui.pages.blind_events import attached, offered, shown, voted, wire_blind
 from orchestra_app.ui.visitor import Door, Visitor
 from orchestra_app.ui.wish import Wish
 from orchestra_app.workspace import Workspace
@@ -59,6 +60,25 @@ async def test_nothing_that_is_shown_before_the_vote_tells_a_setting_and_everyth
     after = str(list((await voted(desk, known, laid, ANN, duel.id, "a")).values()))
     assert not [each for each in ("rules", "best-expert", "$", *duel.runs) if each not in after]
     assert str(list((await shown(desk, laid, ANN, duel)).values())).count("Open the trace") == 2
+
+
+async def test_the_answers_of_an_earlier_pair_never_stand_above_the_votes_of_a_later_one(desk: Desk):
+    known, laid = Duels(), laid_out()
+    with gr.Blocks() as blocks:
+        tabs = gr.Tab(), gr.Tab()
+        laid = blind_page(gr.BrowserState({}), [("rehearsal", "rehearsal")])
+        wire_blind(desk, laid, tabs=tabs, known=known)
+    modes = {each.trigger_mode: each.fn for each in blocks.fns.values() if each.name == "attach"}
+    attach: Any = modes["multiple"]
+    request = SimpleNamespace(session_hash="page", headers={}, client=None)
+    stored = {"token": "0" * 32}
+    who = desk.door.visitor(request, stored["token"])
+    first, second = await dueled(desk, known, who), await dueled(desk, known, who, question="What is 6 * 8?")
+    earlier, later = (attach(request, stored, each.id) for each in (first, second))
+    for each in (earlier, later, later):
+        values = await anext(each)
+    assert "48" in str(values)
+    assert not [each async for each in earlier]
 
 
 async def test_a_vote_is_the_owners_one_real_choice_and_counts_once(desk: Desk):

@@ -2,12 +2,14 @@
 
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.trace import Label
 from orchestra_app.dataset.folder import Manifest
 from orchestra_app.orchestrator.loop import Options
 from orchestra_app.storage.queries import Filter
@@ -70,6 +72,23 @@ async def test_a_forged_filter_brings_nobody_elses_traces(desk: Desk, tmp_path: 
     wanted = Wanted({"who": EVE.owner, "owner": EVE.owner})
     _, manifest = await exchange.packed(desk, ANN, wanted, tmp_path / "x")
     assert manifest.traces == 1
+
+
+async def test_visitors_take_out_no_names_of_those_who_labelled_their_traces(desk: Desk, tmp_path: Path):
+    await asked(desk, 1)
+    (name,) = await desk.workspace.store.ids(Filter(owner=ANN.owner))
+    for by in ("hf:alice", ANN.owner):
+        await desk.workspace.store.add_label(
+            name, Label(source="human", by=by, correct=False, at=datetime.now(UTC))
+        )
+    texts = []
+    for visitor in (ANN, BOSS):
+        made, _ = await packed(desk, visitor, tmp_path / visitor.owner)
+        with zipfile.ZipFile(made) as files:
+            texts.append(files.read("traces.jsonl").decode())
+    mine, everything = texts
+    assert "alice" not in mine and "person-" in mine and ANN.owner in mine
+    assert "hf:alice" in everything
 
 
 async def test_sharing_leaves_out_what_was_not_consented_to_and_mine_is_the_local_persons_word(

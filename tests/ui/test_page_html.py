@@ -353,3 +353,15 @@ def test_a_trace_under_way_can_be_written():
 def unfinished(trace: Trace) -> Trace:
     trace.status, trace.answer = "running", None
     return trace
+
+
+def test_a_verdict_of_somebody_else_is_not_said_to_be_the_owners():
+    trace = ran()
+    trace.labels[:] = [Label(source="human", by="hf:alice", correct=False, at=STARTED)]
+    for owner, told in (("visitor:ann", "someone"), ("local", "alice")):
+        shown = outcome(trace.model_copy(update={"owner": owner}), EN)
+        assert f"Labelled by {told}: Incorrect" in shown and "You:" not in shown
+
+
+def test_a_round_price_of_a_unit_ends_without_a_point():
+    assert [rates(Price(unit=unit), EN).split()[0] for unit in (1, 10, 0.25)] == ["$1", "$10", "$0.25"]

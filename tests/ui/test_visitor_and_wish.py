@@ -140,6 +140,21 @@ def said(wish: Wish) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "forged",
+    [
+        {"weights": ["gpt-5"]},
+        {"weights": {"gpt-5": 10**400}},
+        {"budget_cost": 10**400},
+        {"budget_turns": 10**400},
+        {"seed": 10**400},
+        {"cost": float("nan")},
+    ],
+)
+def test_values_of_no_sense_that_only_a_program_sends_end_in_a_sentence(forged: dict[str, Any]):
+    assert len(said(Wish(question="Why?", **forged))) == 1
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"question": ""},

@@ -31,9 +31,10 @@ from orchestra_app.ui.verdict import wire_verdict
 from orchestra_app.ui.visitor import Visitor, new_token, token
 from orchestra_app.ui.wish import Problem, Wish, problems
 
-LINK = (
-    "stored => { if (stored?.run) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`) }"
-)
+LINK = """(stored, problem) => {
+  if (stored?.run && !problem) history.replaceState(null, '', `?run=${encodeURIComponent(stored.run)}`);
+}"""
+"""Writes the run that was begun into the address; what was refused leaves that of an earlier one."""
 
 BUDGET = """(...values) => {
   const boxes = ['cost', 'seconds', 'turns'].map(name => document.querySelector(`#budget-${name} input`));
@@ -72,6 +73,20 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
 
     def settle(request: gr.Request, run_id: str, stored: Any) -> dict[Any, Any]:
         return settled(desk, page, visitor(request, stored), run_id)
+
+    def running(request: gr.Request, run_id: str, stored: Any) -> bool:
+        run = desk.workspace.runs.get(run_id, visitor(request, stored).sees)
+        return run is not None and not run.done
+
+    async def attach_again(request: gr.Request, run_id: str, stored: Any) -> AsyncGenerator[dict[Any, Any]]:
+        yield {page.view.head: gr.skip()}
+        if running(request, run_id, stored):
+            async with aclosing(attach(request, run_id, stored)) as shown:
+                async for values in shown:
+                    yield values
+
+    def free(request: gr.Request, run_id: str, stored: Any) -> dict[Any, Any]:
+        return busy(page, running(request, run_id, stored))
 
     async def refresh(request: gr.Request, name: str, stored: Any) -> dict[Any, Any]:
         return await refreshed(desk, page, visitor(request, stored), name)
@@ -116,6 +131,9 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
     blocks.unload(leave)
     changed = page.settings.catalog.change(refresh, [page.settings.catalog, page.browser], menus, **many)
     changed.then(foresee, learned, page.route, js=BUDGET, **many)
+    # With the old catalogue's form go the events that followed its run.
+    again = changed.then(attach_again, here, page.view.outputs, postprocess=False, **many)
+    again.then(free, here, [page.ask, page.stop], **QUIET)
     page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
     picked = [page.settings.catalog, page.settings.policy]
     tab.select(offer, picked, [page.settings.policy, page.problem], **many)
@@ -168,7 +186,7 @@ def _wire_form(desk: Desk, page: AskPage, sliders: dict[str, gr.Slider], follow_
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     changed = [page.current, page.browser, *page.state, *page.view.emptied]
     begun = page.ask.click(start, form, changed, validator=check, **many)
-    begun.then(None, page.browser, None, js=LINK, **QUIET)
+    begun.success(None, [page.browser, page.problem], None, js=LINK, **QUIET)
     follow_on(begun)
     moved = [*sliders.values(), chosen.soft, chosen.cost, chosen.latency, *chosen.budget, page.question]
     # A new catalogue changes the menus as well, and by then the listeners of the old sliders are gone.

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,7 @@ from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.blind_view import answers, chosen, standing
 from orchestra_app.ui.consent import consented
 from orchestra_app.ui.duels import Asked, Duel, Duels, Setting
+from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.blind import BlindPage
 from orchestra_app.ui.sheet import parts
@@ -31,7 +33,7 @@ def wire_blind(
     desk: Desk, page: BlindPage, *, tabs: tuple[gr.Tab, gr.Tab], known: Duels | None = None
 ) -> None:
     """Let the page work; `tabs` are the one around its own, and its own."""
-    known = known or Duels()
+    known, watching = known or Duels(), Watching()
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
@@ -51,11 +53,17 @@ def wire_blind(
         return await asked(desk, known, page, visitor(request, stored), (consented(stored), *values))
 
     async def attach(request: gr.Request, stored: Any, current: Any) -> AsyncGenerator[Values]:
+        watched = watching.begin(str(request.session_hash))
         # A generator that yields nothing would empty its outputs.
         yield {page.told: gr.skip()}
         if current:
-            async for values in attached(desk, known, page, visitor(request, stored), current):
-                yield values
+            who = visitor(request, stored)
+            async with aclosing(attached(desk, known, page, who, current)) as shown_:
+                async for values in shown_:
+                    # The page may have turned to another pair, whose votes these answers must not get.
+                    if not watched():
+                        return
+                    yield values
 
     def saying(choice: Choice) -> Any:
         async def say(request: gr.Request, stored: Any, current: Any) -> Values:
@@ -89,7 +97,8 @@ def wire_blind(
     page.random.click(lambda: choices.example(random.choice(choices.KINDS)), None, page.question, **MANY)
     page.surprise.input(lambda on: gr.Row(visible=not on), page.surprise, page.menus, **MANY)
     begun = page.ask.click(start_both, [page.browser, *form], page.outputs, **MANY)
-    begun.then(attach, here, page.outputs, **MANY)
+    # Gradio would leave this out while it waits for an earlier pair.
+    begun.then(attach, here, page.outputs, trigger_mode="multiple", **MANY)
     for choice, button in page.votes.items():
         button.click(saying(_choice(choice)), here, page.outputs, **MANY).then(*counting, **MANY)
     page.undo.click(undo, here, page.outputs, **MANY).then(*counting, **MANY)

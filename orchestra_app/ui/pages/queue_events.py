@@ -26,16 +26,30 @@ MANY: dict[str, Any] = {
 Values = dict[Any, Any]
 
 
-def wire_queue(desk: Desk, page: QueuePage, *, tab: gr.Tab, queue: Queue | None = None) -> None:
-    """Let the page work; `tab` is its own."""
+def wire_queue(
+    desk: Desk, page: QueuePage, *, tabs: tuple[gr.Tab, gr.Tab], queue: Queue | None = None
+) -> None:
+    """Let the page work; `tabs` are the one around its own, and its own."""
     queue = queue or Queue()
+    been: set[str] = set()
+    """The open pages that have shown what there is to label."""
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
 
-    async def arrive(request: gr.Request, stored: Any, *narrowed: Any) -> Values:
+    async def arrive(request: gr.Request, stored: Any, current: Any, *narrowed: Any) -> Values:
         who = visitor(request, stored)
-        return await served(desk, queue, page, who, Narrowed(*narrowed)) | await opened(desk, page, who)
+        found = await served(desk, queue, page, who, Narrowed(*narrowed)) | await opened(desk, page, who)
+        been.add(who.page)
+        # What was typed about the trace that is still served stays.
+        kept = [page.gold, page.rating, page.note] if current and found.get(page.current) == current else []
+        return {part: value for part, value in found.items() if part not in kept}
+
+    async def again(request: gr.Request, stored: Any, current: Any, *narrowed: Any) -> Values:
+        # Whoever was told that there is nothing may have asked since.
+        if current or str(request.session_hash) not in been:
+            return {page.told: gr.skip()}
+        return await arrive(request, stored, current, *narrowed)
 
     async def narrow(request: gr.Request, stored: Any, *narrowed: Any) -> Values:
         return await served(desk, queue, page, visitor(request, stored), Narrowed(*narrowed))
@@ -66,15 +80,17 @@ def wire_queue(desk: Desk, page: QueuePage, *, tab: gr.Tab, queue: Queue | None 
     rules = [deciding.all, deciding.text, deciding.share, deciding.anybody]
     here, form = [page.browser, *page.menus], [page.gold, page.rating, page.note]
     measuring: tuple[Any, ...] = (measure, here, [page.progress])
-    tab.select(arrive, here, [*page.served, *page.menus, page.guidelines, *rules], **MANY).then(
-        *measuring, **MANY
-    )
+    around, tab = tabs
+    arriving = [page.browser, page.current, *page.menus]
+    shown_ = [*page.served, *page.menus, page.guidelines, *rules]
+    for select, serve in ((tab.select, arrive), (around.select, again)):
+        select(serve, arriving, shown_, **MANY).then(*measuring, **MANY)
     for menu in page.menus:
         menu.input(narrow, here, page.served, **MANY).then(*measuring, **MANY)
     for verdict, button in page.buttons.items():
         inputs = [page.browser, page.current, *page.menus, *form]
         button.click(saying(verdict), inputs, page.served, **MANY).then(*measuring, **MANY)
-    page.skip.click(skip, [page.browser, page.current, *page.menus], page.served, **MANY)
+    page.skip.click(skip, arriving, page.served, **MANY)
     page.undo.click(undo, [page.browser], page.served, **MANY).then(*measuring, **MANY)
     inputs = [page.browser, deciding.text, deciding.share, deciding.anybody]
     deciding.save.click(decide, inputs, [deciding.told, page.guidelines], **MANY).then(*measuring, **MANY)

@@ -137,7 +137,8 @@ def wire_study(
 def _form(names: list[str], values: tuple[Any, ...]) -> Form:
     """Return the form that was sent: policy, turn, price table, the fixed settings, then the sliders."""
     policy, turn, table, *fields = values
-    cells = getattr(table, "data", table)
+    # Gradio gives a grid as it was sent to events that do not prepare their inputs.
+    cells = table.get("data") if isinstance(table, dict) else getattr(table, "data", table)
     return Form(wished(names, ("?", *fields)), policy, turn, cells)
 
 
