@@ -90,6 +90,8 @@ def input_bound(request: Request, length: Callable[[str], int] = byte_length) ->
     for message in request.messages:
         total += length(message.content)
         total += sum(length(call.name) + length(dumps(call.arguments)) for call in message.calls)
+        if message.returned:
+            total += length(message.reasoning) + length(dumps(message.returned.extras))
     if request.tools:
         total += TOOLS_TOKENS + sum(length(_schema_text(schema)) for schema in request.tools)
     return total

@@ -19,7 +19,8 @@ def body_of(request: Request, max_tokens: int) -> dict[str, Any]:
     body = {key: value for key, value in model.options.items() if key not in RESERVED}
     body["model"] = model.id or request.name
     ids: dict[str, str] = {}
-    body["messages"] = [message_of(message, ids) for message in request.messages if _says_something(message)]
+    said = filter(_says_something, request.messages)
+    body["messages"] = [message_of(message, ids, request.name) for message in said]
     body["max_completion_tokens" if model.reasoning else "max_tokens"] = max_tokens
     temperature = model.temperature if request.temperature is None else request.temperature
     if temperature is not None:
@@ -37,15 +38,21 @@ def _says_something(message: Message) -> bool:
     return message.role != "assistant" or bool(message.calls or message.content.strip())
 
 
-def message_of(message: Message, ids: dict[str, str]) -> dict[str, Any]:
+def message_of(message: Message, ids: dict[str, str], model: str = "") -> dict[str, Any]:
     """Return one message in the API's shape.
 
     ids: what stands for each id of a call so far in the conversation; new ones are added.
+    model: who is asked, and gets back what it gave beside its calls.
     """
     shaped: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.calls:
         shaped["content"] = message.content if message.content.strip() else None
         shaped["tool_calls"] = [call_of(call, _numbered(call.id, ids)) for call in message.calls]
+        if (returned := message.returned) and returned.model == model:
+            if returned.reasoning:
+                shaped["reasoning_content"] = message.reasoning
+            for call, extra in zip(shaped["tool_calls"], returned.extras, strict=False):
+                call |= {"extra_content": extra} if extra else {}
     if message.call_id is not None:
         shaped["tool_call_id"] = _numbered(message.call_id, ids)
     return shaped

@@ -18,7 +18,7 @@ from orchestra_app.backends.body import body_of
 from orchestra_app.backends.failures import Failure, Server, failed_with, failure_of, status_in
 from orchestra_app.backends.metering import read_cost, read_usage
 from orchestra_app.backends.prices import use_of
-from orchestra_app.backends.reading import read_reply
+from orchestra_app.backends.reading import read_reply, returned_with
 from orchestra_app.backends.streaming import Gathered
 from orchestra_app.backends.tokens import prompt_tokens
 from orchestra_app.core.errors import BackendError, BudgetError, ContextError
@@ -226,7 +226,9 @@ def _outcome(body: dict[str, Any], request: Request, server: Server) -> Reply | 
             # Part of a reply was made, so it may be billed whatever the status.
             return replace(failed_with(status_in(error), error, server, {}), billed=True)
         taken = {call.id for turn in request.state.turns for call in turn.reply.calls}
-        return read_reply(choices[0], taken, request.tools)
+        reply = read_reply(choices[0], taken, request.tools)
+        returned = returned_with(choices[0], reply, request.name)
+        return reply.model_copy(update={"returned": returned}) if returned else reply
     if body.get("error"):
         return failed_with(status_in(body["error"]), body["error"], server, {})
     return Failure(str(_unreadable(request)))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from orchestra_app.backends.written import Tools, blocks_in, call_in
-from orchestra_app.core.message import Reply, ToolCall
+from orchestra_app.core.message import Reply, Returned, ToolCall
 
 Named = tuple[str, dict[str, Any] | str]
 """A call's name and its arguments, the raw text where they could not be read."""
@@ -52,6 +52,31 @@ def read_reply(choice: Any, taken: Collection[str] = (), tools: Tools = ()) -> R
         calls=_numbered(found[:MOST_CALLS], taken),
         finish=_finish(choice.get("finish_reason")),
     )
+
+
+def returned_with(choice: Any, reply: Reply, model: str) -> Returned | None:
+    """Return what a reply's server wants back with the calls in one entry of `choices`, if anything."""
+    message = choice.get("message") if isinstance(choice, dict) else None
+    native = message.get("tool_calls") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(native, list) or not reply.calls:
+        return None
+    extras = tuple(_extra(call) for call in native[: len(reply.calls)])
+    reasoning = bool(_text(message.get("reasoning_content")))
+    if not reasoning and not any(extras):
+        return None
+    return Returned(model=model, reasoning=reasoning, extras=extras if any(extras) else ())
+
+
+def _extra(call: Any) -> dict[str, dict[str, str]]:
+    """Return a call's `extra_content`, texts by vendor and name, without anything of another shape."""
+    extra = call.get("extra_content") if isinstance(call, dict) else None
+    vendors = extra.items() if isinstance(extra, dict) else ()
+    found = {
+        clean(vendor): {clean(name): clean(text) for name, text in fields.items() if isinstance(text, str)}
+        for vendor, fields in vendors
+        if isinstance(fields, dict)
+    }
+    return {vendor: fields for vendor, fields in found.items() if fields}
 
 
 def _finish(reason: Any) -> Literal["stop", "length"]:

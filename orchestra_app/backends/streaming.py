@@ -75,6 +75,7 @@ class Gathered:
             function = {}
         slot = self._slot(piece, function, place)
         slot["id"] = slot["id"] or piece.get("id")
+        slot["extra_content"] = slot.get("extra_content") or piece.get("extra_content")
         if not slot["function"]["name"]:
             slot["function"]["name"] = function.get("name") or ""
         given = function.get("arguments")

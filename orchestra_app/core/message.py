@@ -17,6 +17,17 @@ class ToolCall(Value):
     """The arguments; the raw text where it could not be read as a JSON object."""
 
 
+class Returned(Value):
+    """What a server gave beside the calls of a reply and wants back with them, to go on at all."""
+
+    model: str
+    """The model that it came from; no other is sent it."""
+    reasoning: bool = False
+    """Whether the reply's reasoning goes back, as `reasoning_content`."""
+    extras: tuple[dict[str, dict[str, str]], ...] = ()
+    """The `extra_content` of each call, such as Gemini's signatures of thoughts; empty: there was none."""
+
+
 class Message(Value):
     """One message of a conversation, in the shape of the chat completions API."""
 
@@ -24,6 +35,10 @@ class Message(Value):
     content: str
     calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
+    reasoning: str = ""
+    """The reasoning before the calls, where it goes back with them."""
+    returned: Returned | None = None
+    """What else goes back with the calls."""
 
 
 class Document(Value):
@@ -94,6 +109,8 @@ class Reply(Value):
     calls: tuple[ToolCall, ...] = ()
     charges: tuple[Charge, ...] = ()
     """Every attempt, failed ones included."""
+    returned: Returned | None = None
+    """What the server wants back with the calls."""
     finish: Literal["stop", "length"] = "stop"
     """`length` where the reply was cut: mostly at its token limit, else by a filter or a failure."""
     tokens: Tokens | None = None

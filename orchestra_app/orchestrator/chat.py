@@ -4,7 +4,7 @@ from json import dumps
 from typing import Any
 
 from orchestra_app.backends.base import State
-from orchestra_app.core.message import Message, ToolResult
+from orchestra_app.core.message import Message, Reply, ToolResult
 from orchestra_app.core.text import TokenCounter
 
 SYSTEM = (
@@ -34,7 +34,7 @@ def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = Fal
     first = f"{state.task.question}\n\n{instructions[0]}" if instructions[0] else state.task.question
     messages = [Message(role="system", content=SYSTEM), Message(role="user", content=first)]
     for index, turn in enumerate(state.turns):
-        messages.append(Message(role="assistant", content=turn.reply.text, calls=turn.reply.calls))
+        messages.append(_replied(turn.reply))
         results = [turn.result(call.id) for call in turn.reply.calls]
         for call, result in zip(turn.reply.calls, results, strict=True):
             text = tokens.tail(render(result), RESULT_TOKENS) if result else "(not run)"
@@ -49,6 +49,14 @@ def converse(state: State, *, tokens: TokenCounter, room: int, final: bool = Fal
     if final:
         messages.append(Message(role="user", content=FINAL))
     return _fit(messages, tokens, room)
+
+
+def _replied(reply: Reply) -> Message:
+    returned = reply.returned if reply.calls else None
+    reasoning = reply.reasoning if returned and returned.reasoning else ""
+    return Message(
+        role="assistant", content=reply.text, calls=reply.calls, reasoning=reasoning, returned=returned
+    )
 
 
 def _fit(messages: list[Message], tokens: TokenCounter, room: int) -> tuple[Message, ...]:
@@ -67,7 +75,10 @@ def _fit(messages: list[Message], tokens: TokenCounter, room: int) -> tuple[Mess
 
 
 def _size(message: Message, tokens: TokenCounter) -> int:
-    return tokens.count(message.content) + sum(tokens.count(dumps(call.arguments)) for call in message.calls)
+    said = [message.content, message.reasoning, *(dumps(call.arguments) for call in message.calls)]
+    if message.returned and message.returned.extras:
+        said.append(dumps(message.returned.extras))
+    return sum(map(tokens.count, said))
 
 
 def _without_result(message: Message) -> Message:

@@ -341,10 +341,19 @@ class Course:
 
 
 def _own(folder: Path) -> str:
-    """Return what the file `OWN` of a job's folder says; one is made where the job begins."""
+    """Return what the file `OWN` of a job's folder says; one is made where the job begins.
+
+    Raises TrainingError where it cannot be.
+    """
     path = folder / OWN
-    if not path.exists():
-        # A job that began before there were such files goes on under its name alone.
-        old = any(isinstance(event, Stepped | Evaluated) for event in read(folder)[0])
-        path.write_text("" if old else f"{uuid.uuid4().hex[:8]}/", encoding="utf-8")
-    return path.read_text(encoding="utf-8")
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            # A job that began before there were such files goes on under its name alone.
+            old = any(isinstance(event, Stepped | Evaluated) for event in read(folder)[0])
+            path.write_text("" if old else f"{uuid.uuid4().hex[:8]}/", encoding="utf-8")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(
+            f"{path} cannot be written ({error.strerror}): allow writing there, or free some space."
+        ) from error

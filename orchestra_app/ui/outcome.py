@@ -8,6 +8,7 @@ from markupsafe import Markup
 from orchestra_app.core.trace import Label, Trace
 from orchestra_app.ui.labels import standing
 from orchestra_app.ui.labels_view import who
+from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import dollars, moment, per_cent, seconds, tag
 
 Texts = Mapping[str, str]
@@ -32,6 +33,8 @@ def headline(trace: Trace, texts: Texts, *, simulated: bool, mine: bool = True) 
     mine: it belongs to whoever looks at it.
     """
     facts = [trace.policy, trace.catalog.name, moment(trace.started_at)]
+    # The Ask page shows its visitor's own runs alone.
+    own = "?" + urlencode({"run": trace.id})
     return tag(
         "header",
         tag("h2", trace.task.question, dir="auto"),
@@ -39,7 +42,7 @@ def headline(trace: Trace, texts: Texts, *, simulated: bool, mine: bool = True) 
             "p",
             tag("span", texts["rehearsal_badge"], class_="badge") if simulated else None,
             *(tag("span", fact) for fact in facts),
-            tag("a", texts["permalink"], href="?" + urlencode({"run": trace.id}), class_="permalink"),
+            tag("a", texts["permalink"], href=own if mine else link(trace=trace.id), class_="permalink"),
             class_="facts",
         ),
         class_="headline",

@@ -12,9 +12,11 @@ import pytest
 from orchestra_app.backends.base import Request, input_bound
 from orchestra_app.backends.openai import OpenAIBackend
 from orchestra_app.core.errors import BackendError, BudgetError, ContextError
-from orchestra_app.core.message import Message, ToolCall
+from orchestra_app.core.message import Message, ToolCall, ToolResult
+from orchestra_app.core.text import EstimatedTokens
 from orchestra_app.core.trace import Turn
 from orchestra_app.core.usage import Usage
+from orchestra_app.orchestrator.chat import converse
 from tests.backends.conftest import KEYS, RecordingPurse
 from tests.fake_openai import CALL, FakeOpenAI
 
@@ -343,6 +345,34 @@ async def test_streaming_gives_the_same_reply_and_the_text_in_pieces(
     assert fake.log(asked.name)[0]["body"]["stream_options"] == {"include_usage": True}
     first, second = purse.charges
     assert not first.estimated and first.cost == second.cost
+
+
+@pytest.mark.parametrize("on_text", [None, lambda _: None], ids=["whole", "streamed"])
+async def test_what_a_server_gave_beside_a_call_goes_back_to_it_alone(
+    on_text: Any, ask: Ask, backend: OpenAIBackend, fake: FakeOpenAI, purse: RecordingPurse
+):
+    extra = {"google": {"thought_signature": "c2ln"}}
+    odd = {"extra_content": {**extra, "google2": 3, "other": {"n": 1}}}
+    message = {"content": None, "reasoning_content": "two and two", "tool_calls": [CALL, {**CALL, **odd}]}
+    first = ask({"message": message}, OK, on_text=on_text)
+    reply = await backend.complete(first, purse)
+    assert reply.returned and reply.returned.extras == ({}, extra)
+    results = tuple(ToolResult(call_id=call.id, output="found") for call in reply.calls)
+    turn = Turn(offered=(), instruction="", reply=reply, results=results)
+    state = replace(first.state, turns=(turn,))
+    messages = converse(state, tokens=EstimatedTokens(), room=10**6)
+    assert input_bound(replace(first, messages=messages)) > input_bound(first) + len("two and two" + "c2ln")
+    await backend.complete(replace(first, messages=messages), purse)
+    other = ask(OK, messages=messages)
+    await backend.complete(other, purse)
+    (mine,), (foreign,) = (
+        [each for each in fake.log(name)[-1]["body"]["messages"] if each["role"] == "assistant"]
+        for name in (first.name, other.name)
+    )
+    assert mine["reasoning_content"] == "two and two"
+    assert [call.get("extra_content") for call in mine["tool_calls"]] == [None, extra]
+    assert "reasoning_content" not in foreign
+    assert not [call for call in foreign["tool_calls"] if "extra_content" in call]
 
 
 STREAMS = {

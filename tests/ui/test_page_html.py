@@ -365,3 +365,10 @@ def test_a_verdict_of_somebody_else_is_not_said_to_be_the_owners():
 
 def test_a_round_price_of_a_unit_ends_without_a_point():
     assert [rates(Price(unit=unit), EN).split()[0] for unit in (1, 10, 0.25)] == ["$1", "$10", "$0.25"]
+
+
+def test_the_link_of_a_trace_of_somebody_else_leads_to_where_an_admin_may_look():
+    links = [
+        str(headline(ran(), EN, simulated=True, mine=mine)).split('href="?')[1] for mine in (True, False)
+    ]
+    assert links[0].startswith("run=") and links[1].startswith("tab=traces&amp;trace=")

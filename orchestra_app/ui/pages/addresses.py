@@ -4,7 +4,10 @@ import gradio as gr
 
 from orchestra_app.ui.pages.ask import QUIET
 
-OPEN = "new URLSearchParams(document.querySelector('#trace-headline .permalink')?.search).get('run')"
+OPEN = (
+    "(query => query.get('run') ?? query.get('trace'))"
+    "(new URLSearchParams(document.querySelector('#trace-headline .permalink')?.search))"
+)
 """The id of the trace that is open on the Traces page, or null."""
 ARRIVED = """() => {
   document.addEventListener('click', event => {
