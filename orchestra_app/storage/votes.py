@@ -22,7 +22,7 @@ def add(connection: Connection, vote: Vote) -> int:
     found = connection.execute(select(TRACE.c.id).where(TRACE.c.id.in_([vote.a, vote.b]))).all()
     if len(found) != 2:
         raise StorageError("A trace of this pair was deleted; vote on another pair.")
-    connection.execute(delete(VOTE).where(*_same(vote)))
+    connection.execute(delete(VOTE).where(*_same((vote.a, vote.b), vote.by)))
     row = insert(VOTE).values(a=vote.a, b=vote.b, choice=vote.choice, by=vote.by, at=microseconds(vote.at))
     return connection.execute(row.returning(VOTE.c.id)).scalar_one()
 
@@ -33,7 +33,7 @@ def insert_all(connection: Connection, votes: Sequence[Vote]) -> list[Kept]:
 
 
 def _insert(connection: Connection, vote: Vote) -> Kept:
-    if connection.execute(select(VOTE.c.id).where(*_same(vote))).first():
+    if connection.execute(select(VOTE.c.id).where(*_same((vote.a, vote.b), vote.by))).first():
         return "same"
     try:
         add(connection, vote)
@@ -42,9 +42,9 @@ def _insert(connection: Connection, vote: Vote) -> Kept:
     return "added"
 
 
-def _same(vote: Vote) -> tuple[ColumnElement[bool], ...]:
+def _same(pair: tuple[str, str], by: str) -> tuple[ColumnElement[bool], ...]:
     """Return what finds a person's vote on a pair."""
-    return VOTE.c.a == vote.a, VOTE.c.b == vote.b, VOTE.c.by == vote.by
+    return VOTE.c.a == pair[0], VOTE.c.b == pair[1], VOTE.c.by == by
 
 
 def find(connection: Connection, by: str | None) -> dict[int, Vote]:
@@ -62,5 +62,4 @@ def remove(connection: Connection, vote_id: int, pair: tuple[str, str], by: str)
 
     SQLite gives the id of a vote that is gone to a later one, so the id alone may be somebody else's.
     """
-    own = VOTE.c.a == pair[0], VOTE.c.b == pair[1], VOTE.c.by == by
-    return connection.execute(delete(VOTE).where(VOTE.c.id == vote_id, *own)).rowcount > 0
+    return connection.execute(delete(VOTE).where(VOTE.c.id == vote_id, *_same(pair, by))).rowcount > 0

@@ -146,17 +146,24 @@ def decode(content: bytes, declared: str = "") -> str:
         return content.decode("utf-16", errors="replace")
     if b"\0" in content[:8192]:
         raise ToolError("it is not text")
-    runs = [len(run) for run in _HIGH.findall(content)]
-    paired = sum(size % 2 == 0 for size in runs) > 0.9 * len(runs)
-    likely = ["gb18030"] if paired and sum(runs) > 0.2 * len(content) else []
-    # A page that is none of the Unicode encodings may say all the same that it is.
-    named = [] if declared.lower().startswith("utf") else [declared]
-    for encoding in ("utf-8-sig", *named, *likely):
+    for encoding in _encodings(content, declared):
         try:
             return content.decode(encoding)
         except (UnicodeError, LookupError):
             continue
     return content.decode("latin-1")
+
+
+def _encodings(content: bytes, declared: str) -> Iterator[str]:
+    """Yield what bytes may be written in; what takes a look at all of them comes last."""
+    yield "utf-8-sig"
+    # A page that is none of the Unicode encodings may say all the same that it is.
+    if not declared.lower().startswith("utf"):
+        yield declared
+    runs = [len(run) for run in _HIGH.findall(content)]
+    paired = sum(size % 2 == 0 for size in runs) > 0.9 * len(runs)
+    if paired and sum(runs) > 0.2 * len(content):
+        yield "gb18030"
 
 
 def _read_pdf(file: Path) -> tuple[str, str]:
