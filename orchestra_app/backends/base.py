@@ -1,9 +1,8 @@
 """What completes a conversation: the request, the state it was made from, and the protocol."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from json import dumps
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from orchestra_app.core.catalog import Catalog, Model
 from orchestra_app.core.message import Document, Execution, Message, Offer, Reply
@@ -14,8 +13,7 @@ from orchestra_app.core.trace import Turn
 from orchestra_app.core.usage import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Where a rollout stands, as values: what prompts are packed from and what baseline policies read."""
 
     task: Task
@@ -38,8 +36,7 @@ class State:
         return f"{self.task.question}\n\n{self.instruction}" if self.instruction else self.task.question
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One conversation to be completed."""
 
     name: str
@@ -60,7 +57,7 @@ class Request:
     """What the reply is for: `policy`, or the tool kind `search`, `reason`, `answer`."""
     alias: str = ""
     """The alias that was called, if any."""
-    on_text: Callable[[str], None] | None = field(default=None, compare=False)
+    on_text: Callable[[str], None] | None = None
     """Called with each piece of text as it streams in; None: the reply is not streamed."""
 
 
@@ -89,7 +86,8 @@ def input_bound(request: Request, length: Callable[[str], int] = byte_length) ->
     total = TEMPLATE_TOKENS * (len(request.messages) + 1)
     for message in request.messages:
         total += length(message.content)
-        total += sum(length(call.name) + length(dumps(call.arguments)) for call in message.calls)
+        for call in message.calls:
+            total += length(call.name) + length(dumps(call.arguments))
         if message.returned:
             total += length(message.reasoning) + length(dumps(message.returned.extras))
     if request.tools:

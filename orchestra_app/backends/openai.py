@@ -97,7 +97,7 @@ class OpenAIBackend:
                 raise (ContextError if failure.too_long else BackendError)(failure.sentence)
             if failure.billed:
                 # Part of a text may have been shown, so the next one comes whole.
-                request = replace(request, on_text=None)
+                request = request._replace(on_text=None)
             await asyncio.sleep(pause)
         raise BackendError("No attempt was allowed; set the number of attempts to at least 1.")
 

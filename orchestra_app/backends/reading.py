@@ -167,6 +167,12 @@ def _written(block: str, tools: Tools) -> list[Named]:
 
 def _shape(value: Any) -> Named | None:
     """Return the name and the arguments that a call's object holds in one of the usual shapes, or None."""
+    for _ in range(DEEPEST):
+        match value:
+            case {"name": str()}:
+                break
+            case {"name": dict(inner)} | {"function": dict(inner)}:
+                value = inner
     match value:
         case {"name": str(name)}:
             given = next((value[key] for key in ("arguments", "parameters") if key in value), None)
@@ -174,8 +180,6 @@ def _shape(value: Any) -> Named | None:
                 given = {key: each for key, each in value.items() if key not in BESIDE_ARGUMENTS}
                 given.pop("arguments", None)
             return clean(name.strip()), _arguments(given)
-        case {"name": dict(inner)} | {"function": dict(inner)}:
-            return _shape(inner)
         case dict() if len(value) == 1:
             ((name, given),) = value.items()
             return (clean(name), _arguments(given)) if isinstance(given, dict) else None

@@ -72,6 +72,8 @@ def _load(path: str) -> ExactTokens:
         ) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    # Some servers read the control tokens that a text spells out as text, which takes more tokens.
+    tokenizer.encode_special_tokens = True
     return ExactTokens(tokenizer)
 
 

@@ -11,13 +11,13 @@ MARKED = re.compile(
 )
 """Mistral: a list, or a name and its arguments, behind a token of its own."""
 NAMED = re.compile(r"([\w.-]+)(?:\[CALL_ID\]\w*)?\[ARGS\](.*)", re.DOTALL)
-FUNCTION = re.compile(r"<function=([^>\n]+)>(.*)</function>", re.DOTALL)
-PARAMETER = re.compile(r"<parameter=([^>\n]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)\s*", re.DOTALL)
+FUNCTION = re.compile(r"<function=([^<>\n]+)>(.*)</function>", re.DOTALL)
+PARAMETER = re.compile(r"<parameter=([^<>\n]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)\s*", re.DOTALL)
 PAIRS = re.compile(r"([^\s<{\[]+)\s*(<arg_key>.*)", re.DOTALL)
 PAIR = re.compile(
     r"<arg_key>([^<]*)</arg_key>\s*<arg_value>(.*?)(?:</arg_value>|(?=<arg_key>))\s*", re.DOTALL
 )
-BEGUN = re.compile(r"<function=([^>\n]+)>")
+BEGUN = re.compile(r"<function=([^<>\n]+)>")
 PYTHON = "<|python_tag|>"
 """What Llama may write before a call."""
 

@@ -204,8 +204,3 @@ class Catalog(Value):
         """Names that take a slider: tools, then sources, then the models that tools use."""
         used = dict.fromkeys(choice.model for tool in self.tools.values() for choice in tool.choices.values())
         return (*self.tools, *self.sources, *used)
-
-    @cached_property
-    def dearest_input(self) -> float:
-        """USD per million input tokens of the model that reads at the highest price; 0 without prices."""
-        return max((model.price.highest_input for model in self.models.values() if model.price), default=0.0)

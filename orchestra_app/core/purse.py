@@ -1,13 +1,11 @@
 """How tools, judges and backends spend: reserve the worst case first, settle the real figure after."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from orchestra_app.core.usage import Charge, Kind, Price, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One priced use that is about to happen."""
 
     who: str
@@ -23,8 +21,7 @@ class Use:
     """False: nobody is paid for it any more, so only the run's own budget counts it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """Money set aside for one use."""
 
     use: Use

@@ -1,6 +1,6 @@
 """What was used, what it cost, and the price that says so."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -36,16 +36,19 @@ class Usage(Value):
         )
 
 
+Rate = Annotated[Number, Field(ge=0, le=1e9)]
+
+
 class Price(Value):
     """The rates of one priced thing, with where they come from."""
 
-    input: Number = Field(default=0.0, ge=0)
+    input: Rate = 0.0
     """USD per million prompt tokens."""
-    cached: Number | None = Field(default=None, ge=0)
+    cached: Rate | None = None
     """USD per million cached prompt tokens; None: the same as `input`."""
-    output: Number = Field(default=0.0, ge=0)
+    output: Rate = 0.0
     """USD per million reply tokens."""
-    unit: Number = Field(default=0.0, ge=0)
+    unit: Rate = 0.0
     """USD per unit (a search, an extract, a second of the sandbox)."""
     source: str = ""
     """Who states these rates."""
@@ -63,7 +66,8 @@ class Price(Value):
     @property
     def highest_input(self) -> float:
         """USD per million prompt tokens at the worst, whether or not the provider has them cached."""
-        return max(self.input, self.cached or 0.0)
+        cached = self.cached
+        return self.input if cached is None or cached <= self.input else cached
 
 
 class Charge(Value):

@@ -22,6 +22,11 @@ def pico(usd: float) -> int:
     return math.ceil(amount) if math.isfinite(amount) else math.ceil(usd) * PICO
 
 
+def cap_of(usd: float) -> int:
+    """Return a cap of `usd` as pico-dollars, rounded down: at most what the store can keep."""
+    return math.floor(min(usd * PICO, MOST))
+
+
 class Account(Protocol):
     """Money that is taken before a use and given back where less was used."""
 
@@ -45,7 +50,7 @@ class Shared:
 
     def __init__(self, name: str, cap: float):
         self.name = name
-        self.free = math.floor(cap * PICO)
+        self.free = cap_of(cap)
         """Pico-dollars that can be taken now; below 0 where more was billed than there was."""
         self._lock = threading.Lock()
 
@@ -98,7 +103,7 @@ class Day:
 
     def __init__(self, name: str, cap: float, leases: Leases):
         self.name = name
-        self._cap = min(math.floor(cap * PICO), MOST)
+        self._cap = cap_of(cap)
         self._leases = leases
         self._leased_here = Shared(name, 0.0)
         self._leasing = asyncio.Lock()

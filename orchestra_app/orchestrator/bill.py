@@ -1,7 +1,7 @@
 """What is booked for a use, whatever its provider says it was."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestra_app.core.purse import Reservation
 from orchestra_app.core.usage import Price, Usage
@@ -10,8 +10,7 @@ from orchestra_app.orchestrator.accounts import PICO, pico
 UNKNOWN = Price(source="unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(NamedTuple):
     """What a use comes to."""
 
     usage: Usage

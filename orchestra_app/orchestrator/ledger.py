@@ -1,15 +1,14 @@
 """The budget that cannot be broken: every use reserves its worst case before it starts and settles after."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from orchestra_app.core.errors import BudgetError
 from orchestra_app.core.purse import Reservation, Use
 from orchestra_app.core.task import Budget
 from orchestra_app.core.usage import Charge, Price, Usage
-from orchestra_app.orchestrator.accounts import PICO, Account, Day, Leases, pico
+from orchestra_app.orchestrator.accounts import PICO, Account, Day, Leases, cap_of, pico
 from orchestra_app.orchestrator.bill import UNKNOWN, bill_of
 from orchestra_app.orchestrator.clock import Clock
 
@@ -26,8 +25,7 @@ def worst(price: Price, usage: Usage) -> int:
     return pico(prompt / 1e6 + usage.units * price.unit)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """What a call must leave untouched, so that a final answer stays affordable."""
 
     cost: float = 0.0
@@ -45,7 +43,7 @@ class RunPurse:
         self.on_reserved: Callable[[float], None] | None = None
         """Called with the USD that are set aside, whenever more is."""
         self._budget = budget
-        self._cap = None if budget.cost is None else math.floor(budget.cost * PICO)
+        self._cap = None if budget.cost is None else cap_of(budget.cost)
         self._accounts = tuple(accounts)
         self._spent = pico(spent)
         self._reserved = 0

@@ -7,7 +7,7 @@ the end of the prompt and its cutting inside multi-byte characters.
 from orchestra_app.core.message import Document, Execution, Message
 from orchestra_app.core.text import TokenCounter, byte_length
 
-SYSTEM = "You are good at using tools."
+SYSTEM = Message(role="system", content="You are good at using tools.")
 DOCUMENT_CHARS = 1_200
 ATTEMPT_TOKENS = 8_000
 CODE_TOKENS = 12_000
@@ -33,7 +33,7 @@ def pack(
     context = _context(problem, documents, *code, tokens=tokens, limit=limit)
     remark = f"Note: {note}\n\n" if note else ""
     user = f"Problem: {problem}\n\n{context}\n\n{remark}Choose an appropriate tool."
-    return (Message(role="system", content=SYSTEM), Message(role="user", content=user))
+    return (SYSTEM, Message(role="user", content=user))
 
 
 def _code(

@@ -1,8 +1,9 @@
 """What may be offered now: tools drop out as money and time shrink, and a final answer stays affordable."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.message import Message, Offer, ToolCall
@@ -10,7 +11,7 @@ from orchestra_app.core.trace import alias_of
 from orchestra_app.orchestrator.accounts import PICO, pico
 from orchestra_app.orchestrator.ledger import OVERRUN, Hold, RunPurse
 from orchestra_app.orchestrator.policy import Policy
-from orchestra_app.tools.base import Floor, Tool, Toolbox
+from orchestra_app.tools.base import Floor, Toolbox, Wanted
 
 SLACK = 1.2
 """Latencies vary: a call is offered only if this many times its usual seconds are left."""
@@ -18,15 +19,13 @@ GROWTH = 3_000
 """Bytes by which the final answer's prompt may grow before it is cut to what the money buys."""
 SHORTER = "budget: older findings left out"
 FREE = Floor(0.0, 0.0)
-NOTHING = (Hold(),)
+NOTHING = Hold()
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A final answer that the loop can take by itself."""
+class Candidate(NamedTuple):
+    """What may be called, with the least that this takes."""
 
-    tool: Tool
-    alias: str
+    wanted: Wanted
     floor: Floor
 
 
@@ -35,7 +34,8 @@ class Plan:
     """What the next turn may do."""
 
     offered: tuple[Offer, ...] = ()
-    ending: Ending | None = None
+    endings: tuple[Candidate, ...] = ()
+    """The final answers of which the loop can take one by itself."""
     hold: Hold = Hold()
     """What the policy's reply must leave untouched, so that an answer stays affordable."""
     holds: dict[tuple[str, str | None], Hold] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Means:
-    """The floors of all that is permitted, and what is left to pay them."""
+    """All that is permitted, and what is left to pay it."""
 
-    floors: list[tuple[Tool, str | None, Floor]]
+    candidates: list[Candidate]
     cost: int | None
     """Pico-dollars."""
     seconds: float | None
@@ -98,8 +98,8 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
     tool that was called in the last two turns is not offered a third time running.
     """
     preference = state.task.preference
-    means = await _means(toolbox, state, purse, GROWTH * state.catalog.dearest_input / 1e6)
-    endings = [Ending(tool, alias, floor) for tool, alias, floor in means.floors if tool.ends and alias]
+    means = await _means(toolbox, state, purse)
+    endings = [each for each in means.candidates if each.wanted.tool.ends and each.wanted.alias]
     if not endings:
         sentence = "The sliders and exclusions leave no model that could give the final answer: allow one."
         return Plan(refusal=sentence, excluded=True)
@@ -107,21 +107,26 @@ async def plan_packed(toolbox: Toolbox, state: State, purse: RunPurse, *, last: 
     if not affordable:
         return Plan(refusal=_refusal(endings, means))
     if shown is not state:
-        return Plan(ending=_taken(affordable, state), short=SHORTER, shown=shown)
-    holds = [_hold(each, state) for each in affordable]
+        return Plan(endings=tuple(affordable), short=SHORTER, shown=shown)
+    holds = [_hold(each.floor) for each in affordable]
     repeated = _repeated(state)
-    fitting: dict[tuple[str, str | None], Hold] = {}
-    for tool, alias, floor in means.floors:
-        if tool.ends or not (last or tool.name == repeated):
+    fitting: list[Candidate] = []
+    kept: dict[tuple[str, str | None], Hold] = {}
+    for each in means.candidates:
+        tool = each.wanted.tool
+        if tool.ends:
+            if means.fits(each.floor, NOTHING):
+                fitting.append(each)
+        elif not last and tool.name != repeated:
             # Any affordable answer will do, so that less time or money never opens another way.
-            for hold in NOTHING if tool.ends else holds:
-                if means.fits(floor, hold):
-                    fitting[tool.name, alias] = hold
-                    break
-    offered = toolbox.offer(preference, lambda tool, alias: (tool.name, alias) in fitting)
-    open_endings = [each for each in affordable if (each.tool.name, each.alias) in fitting]
+            hold = next((hold for hold in holds if means.fits(each.floor, hold)), None)
+            if hold is not None:
+                fitting.append(each)
+                kept[tool.name, each.wanted.alias] = hold
+    offered = toolbox.offer(preference, [each.wanted for each in fitting])
+    open_endings = [each for each in fitting if each.wanted.tool.ends and each.wanted.alias]
     hold = next((each for each in holds if means.fits(FREE, each)), holds[0])
-    return Plan(offered, _taken(open_endings or affordable, state), hold, fitting)
+    return Plan(offered, tuple(open_endings or affordable), hold, kept)
 
 
 async def plan_chat(
@@ -139,29 +144,32 @@ async def plan_chat(
     cost = policy.floor(final, state)
     hold = Hold(cost=(cost or 0.0) + GROWTH * policy.input_rate, seconds=policy.latency * SLACK)
     means = await _means(toolbox, state, purse, hold.cost)
-    if not means.fits(Floor(cost, policy.latency), Hold(), slack=1.0):
+    if not means.fits(Floor(cost, policy.latency), NOTHING, slack=1.0):
         for short, final in finals:
             cost = policy.floor(final, state)
-            if means.fits(Floor(cost, policy.latency), Hold(), slack=1.0):
+            if means.fits(Floor(cost, policy.latency), NOTHING, slack=1.0):
                 return Plan(short=short, final=final)
         return Plan(refusal=_cannot_reply(policy, cost, means))
-    fitting = {(tool.name, alias) for tool, alias, floor in means.floors if means.fits(floor, hold)}
-    offered = toolbox.offer(state.task.preference, lambda tool, alias: (tool.name, alias) in fitting)
+    fitting = [each.wanted for each in means.candidates if means.fits(each.floor, hold)]
+    offered = toolbox.offer(state.task.preference, fitting)
     return Plan(offered=offered, hold=hold, final=final)
 
 
-async def _means(toolbox: Toolbox, state: State, purse: RunPurse, growth: float) -> _Means:
+async def _means(toolbox: Toolbox, state: State, purse: RunPurse, held: float = 0.0) -> _Means:
     wanted = toolbox.wanted(state.task.preference)
-    floors = [(each.tool, each.alias, each.tool.floor(each.alias, state)) for each in wanted]
+    candidates = [Candidate(each, each.tool.floor(each.alias, state)) for each in wanted]
     left = None
     if purse.budgeted or purse.overrun:
         # All that a call and its hold can come to: no shared account has to lease more than that.
-        most = 2 * max((floor.cost or 0.0 for _, _, floor in floors), default=0.0) + growth
+        cost = max([each.floor.cost or 0.0 for each in candidates], default=0.0)
+        rate = max([each.floor.rate for each in candidates], default=0.0)
+        # The margin is for what rounding up to whole pico-dollars adds.
+        most = 1.001 * (2 * cost + GROWTH * rate + held) + 10 / PICO
         left = round(await purse.available(most) * pico(1))
-    return _Means(floors, left, purse.seconds_left, purse.overrun, purse.scarce)
+    return _Means(candidates, left, purse.seconds_left, purse.overrun, purse.scarce)
 
 
-def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[list[Ending], State]:
+def _affordable(endings: list[Candidate], means: _Means, state: State) -> tuple[list[Candidate], State]:
     """Return the answers that can be had, the cheapest first, and the state that they may see.
 
     Where none can be had, older findings are left out until one can: what is held back covers an answer
@@ -169,38 +177,33 @@ def _affordable(endings: list[Ending], means: _Means, state: State) -> tuple[lis
     """
     shown = state
     while True:
-        found = [ending for ending in endings if means.fits(ending.floor, Hold(), slack=1.0)]
+        found = [ending for ending in endings if means.fits(ending.floor, NOTHING, slack=1.0)]
         if found or not (shown.documents or shown.executions):
             found.sort(key=lambda ending: (ending.floor.cost or 0.0, ending.floor.seconds))
             return found, shown
-        shown = replace(
-            shown,
+        shown = shown._replace(
             documents=shown.documents[(len(shown.documents) + 1) // 2 :],
             executions=shown.executions[(len(shown.executions) + 1) // 2 :],
         )
-        endings = [replace(each, floor=each.tool.floor(each.alias, shown)) for each in endings]
+        endings = [Candidate(each, each.tool.floor(each.alias, shown)) for each, _ in endings]
 
 
-def _hold(ending: Ending, state: State) -> Hold:
+def _hold(floor: Floor) -> Hold:
     """Return what an answer needs kept after one more call has lengthened its prompt."""
-    found = state.catalog.choice(ending.alias)
-    price = state.catalog.models[found[1].model].price if found else None
-    growth = GROWTH * price.highest_input / 1e6 if price else 0.0
-    return Hold(cost=(ending.floor.cost or 0.0) + growth, seconds=ending.floor.seconds * SLACK)
+    return Hold(cost=(floor.cost or 0.0) + GROWTH * floor.rate, seconds=floor.seconds * SLACK)
 
 
-def _taken(affordable: list[Ending], state: State) -> Ending:
+def best_liked(endings: Sequence[Candidate], state: State) -> Candidate:
     """Return the answer that the loop takes by itself: the best liked, and the cheapest of these.
 
     One that was asked before and gave none comes after the others.
     """
-    preference = state.task.preference
     asked = Counter(alias_of(call) for turn in state.turns for call in turn.reply.calls)
     return min(
-        affordable,
+        endings,
         key=lambda e: (
-            asked[e.alias],
-            -(e.tool.preference(e.alias, preference) or 0.0),
+            asked[e.wanted.alias],
+            -e.wanted.preference,
             e.floor.cost or 0.0,
             e.floor.seconds,
         ),
@@ -220,21 +223,21 @@ def _repeated(state: State) -> str | None:
     return min(both, default=None)
 
 
-def _refusal(endings: list[Ending], means: _Means) -> str:
+def _refusal(endings: list[Candidate], means: _Means) -> str:
     priced = [ending for ending in endings if ending.floor.cost is not None]
     if means.cost is not None and not priced:
         return (
             "No model that could answer has a known price, so a budgeted run cannot use one: "
             "add prices to the catalogue or lift the budget in dollars."
         )
-    paid = [ending for ending in endings if means.pays(ending.floor, Hold())]
+    paid = [ending for ending in endings if means.pays(ending.floor, NOTHING)]
     if not paid:
         cheapest = min(priced, key=lambda ending: ending.floor.cost or 0.0)
-        return _too_dear(f"The cheapest final answer, {cheapest.alias},", cheapest.floor.cost, means)
+        return _too_dear(f"The cheapest final answer, {cheapest.wanted.alias},", cheapest.floor.cost, means)
     quickest = min(paid, key=lambda ending: ending.floor.seconds)
     takes, left = _apart(quickest.floor.seconds, means.seconds or 0.0, digits=1)
     return (
-        f"The quickest final answer that can be paid, {quickest.alias}, takes about "
+        f"The quickest final answer that can be paid, {quickest.wanted.alias}, takes about "
         f"{takes.removesuffix('.0')} s, but only {left.removesuffix('.0')} s are left: "
         "raise the budget in seconds."
     )
@@ -246,7 +249,7 @@ def _cannot_reply(policy: Policy, cost: float | None, means: _Means) -> str:
             f"The price of {policy.name} is unknown, so a budgeted run cannot use it: add a price to the "
             "catalogue or lift the budget in dollars."
         )
-    if not means.pays(Floor(cost, 0.0), Hold()):
+    if not means.pays(Floor(cost, 0.0), NOTHING):
         return _too_dear(f"A final reply of {policy.name}", cost, means)
     return f"No time is left for a final reply of {policy.name}: raise the budget in seconds."
 

@@ -1,5 +1,6 @@
 """The model that orchestrates, as the loop needs it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestra_app.backends.base import Backend, Request, State, input_bound
@@ -26,7 +27,12 @@ class Policy:
     gives_up: bool = False
     """True where replies without a call end the run instead of leading to a forced answer."""
 
-    def request(self, messages: tuple[Message, ...], state: State) -> Request:
+    def request(
+        self,
+        messages: tuple[Message, ...],
+        state: State,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Request:
         """Return the request for the next reply, with the tools that `state` offers."""
         return Request(
             name=self.name,
@@ -40,6 +46,7 @@ class Policy:
             temperature=self.temperature,
             latency=self.latency or None,
             role="policy",
+            on_text=on_text,
         )
 
     def floor(self, messages: tuple[Message, ...], state: State) -> float | None:

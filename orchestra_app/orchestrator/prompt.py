@@ -1,7 +1,6 @@
 """The policy's prompt of any turn, while it runs and again from a stored trace."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.catalog import Catalog
@@ -46,7 +45,7 @@ def final_prompts(
     """Yield how a chat policy can be asked to answer now, with how each prompt is shortened: whole first."""
     yield "", converse(state, tokens=tokens, room=room, final=True)
     yield RESULTS_OUT, converse(state, tokens=tokens, room=0, final=True)
-    yield QUESTION_ALONE, converse(replace(state, turns=()), tokens=tokens, room=room, final=True)
+    yield QUESTION_ALONE, converse(state._replace(turns=()), tokens=tokens, room=room, final=True)
 
 
 def rebuild(

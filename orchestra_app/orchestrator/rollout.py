@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +21,7 @@ from orchestra_app.core.task import Task
 from orchestra_app.core.trace import Trace
 from orchestra_app.orchestrator.instruction import instruction
 from orchestra_app.orchestrator.ledger import CallPurse, Hold
-from orchestra_app.orchestrator.plan import Plan, plan_chat, plan_packed
+from orchestra_app.orchestrator.plan import Plan, best_liked, plan_chat, plan_packed
 from orchestra_app.orchestrator.prompt import final_prompts, prompt, room
 from orchestra_app.orchestrator.reading import problem_with
 from orchestra_app.orchestrator.stop import Stopped
@@ -91,7 +89,7 @@ class Rollout:
         if planned.refusal:
             yield self._finished("failed" if planned.excluded else "exhausted", error=planned.refusal)
             return
-        state = replace(state, offered=planned.offered)
+        state = state._replace(offered=planned.offered)
         forced = self._reason_to_force(planned)
         if forced and (self._forced >= FORCED_TRIES or self.policy.gives_up):
             yield self._finished("failed", error=self._no_answer())
@@ -111,9 +109,19 @@ class Rollout:
         self._under_way = []
         received = self._received(reply, purse, state, forced)
         yield received
-        async with aclosing(self._act(received, state, planned)) as events:
-            async for event in events:
+        self._forced += received.forced is not None
+        if answer := self._answered(received):
+            yield self._finished("answered", answer=answer)
+            return
+        valid, refused = self._checked(received.reply, state)
+        for event in refused:
+            yield event
+        self._useless = 0 if valid else self._useless + 1
+        if valid:
+            for event in await self._run_calls(valid, state, planned):
                 yield event
+                if event.result.answer is not None and self.policy.protocol == "packed":
+                    yield self._finished("answered", answer=event.result.answer)
 
     async def _plan(self, state: State) -> Plan:
         orchestrator = self.orchestrator
@@ -151,17 +159,16 @@ class Rollout:
             except BudgetError:
                 forced = "budget"
             except ContextError:
-                if not planned.ending:
+                if not planned.endings:
                     raise
                 forced = "context"
-        if ending := planned.ending:
-            call = ToolCall(id="", name=ending.tool.name, arguments={"model": ending.alias})
-            only = self.orchestrator.toolbox.offer(
-                self.task.preference, lambda tool, alias: tool is ending.tool and alias == ending.alias
-            )
-            return Reply(calls=(call,)), replace(planned.shown or state, offered=only), forced
+        if planned.endings:
+            wanted = best_liked(planned.endings, state).wanted
+            call = ToolCall(id="", name=wanted.tool.name, arguments={"model": wanted.alias})
+            only = self.orchestrator.toolbox.offer(self.task.preference, [wanted])
+            return Reply(calls=(call,)), (planned.shown or state)._replace(offered=only), forced
         purse.hold = Hold()
-        state = replace(state, offered=())
+        state = state._replace(offered=())
         reply = await self._complete(planned.final, state, purse)
         return reply.model_copy(update={"calls": ()}), state, forced
 
@@ -172,19 +179,20 @@ class Rollout:
         return room(self.policy.model.context, self.policy.max_output)
 
     async def _complete(self, messages: tuple[Message, ...], state: State, purse: CallPurse) -> Reply:
-        request = replace(self.policy.request(messages, state), on_text=self.options.on_text)
+        request = self.policy.request(messages, state, self.options.on_text)
         return await self.options.stop.run(self.policy.backend.complete(request, purse))
 
-    async def _act(self, received: ReplyReceived, state: State, planned: Plan) -> AsyncGenerator[Event]:
-        """Yield what comes of a reply: refused calls, results, and the end where there is an answer."""
+    def _answered(self, received: ReplyReceived) -> str:
+        """Return the answer that a reply of the chat protocol is; "" where it is none."""
         reply = received.reply
-        self._forced += received.forced is not None
         # A cut text is mostly a thought on its way; where it was forced, nothing better will come.
         whole = not reply.calls and (reply.finish == "stop" or received.forced)
-        if self.policy.protocol == "chat" and whole and (text := reply.text.strip()):
-            yield self._finished("answered", answer=text)
-            return
+        return reply.text.strip() if whole and self.policy.protocol == "chat" else ""
+
+    def _checked(self, reply: Reply, state: State) -> tuple[list[ToolCall], list[ToolFinished]]:
+        """Return the valid calls of a reply, and what is said of the others."""
         valid: list[ToolCall] = []
+        refused: list[ToolFinished] = []
         for call in reply.calls:
             problem = problem_with(call, state.offered)
             if problem is None and valid and self.policy.protocol == "packed":
@@ -192,14 +200,9 @@ class Rollout:
             if problem is None:
                 valid.append(call)
             else:
-                yield self._tool_finished(ToolResult(call_id=call.id, error=problem), self._purse(None))
-        self._useless = 0 if valid else self._useless + 1
-        if not valid:
-            return
-        for event in await self._run_calls(valid, state, planned):
-            yield event
-            if event.result.answer is not None and self.policy.protocol == "packed":
-                yield self._finished("answered", answer=event.result.answer)
+                result = ToolResult(call_id=call.id, error=problem)
+                refused.append(self._tool_finished(result, self._purse(None)))
+        return valid, refused
 
     async def _run_calls(self, calls: list[ToolCall], state: State, planned: Plan) -> list[ToolFinished]:
         """Run calls side by side and return each result in the order of the calls."""
@@ -276,12 +279,13 @@ class Rollout:
         return ToolFinished(result=result, at=at)
 
     def _state(self) -> State:
-        trace, purse = self.trace, self.purse
+        trace = self.trace
+        cost_left, seconds_left = self.purse.cost_left, self.purse.seconds_left
         sentence = instruction(
             self.task.preference,
             self.orchestrator.catalog,
-            cost_left=purse.cost_left,
-            seconds_left=purse.seconds_left,
+            cost_left=cost_left,
+            seconds_left=seconds_left,
         )
         return State(
             task=self.task,
@@ -291,8 +295,8 @@ class Rollout:
             turns=tuple(trace.turns),
             offered=(),
             instruction=sentence,
-            cost_left=purse.cost_left,
-            seconds_left=purse.seconds_left,
+            cost_left=cost_left,
+            seconds_left=seconds_left,
             seed=self.options.seed,
         )
 

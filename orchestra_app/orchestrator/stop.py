@@ -38,10 +38,12 @@ class Stop:
         # The task that waits here is cancelled, as asyncio.timeout does: a task for each call costs more.
         self._under_way = task = asyncio.current_task()
         try:
-            result = await work
-            if self._cancelled:
-                # Set from inside the work, or too late for it: the cancellation still has to arrive.
-                await asyncio.sleep(0)
+            try:
+                result = await work
+            except Exception:
+                await self._arrived()
+                raise
+            await self._arrived()
             return result
         except asyncio.CancelledError:
             if self._cancelled and task is not None and task.uncancel() == 0:
@@ -49,3 +51,10 @@ class Stop:
             raise
         finally:
             self._under_way = None
+
+    async def _arrived(self) -> None:
+        """Raise the cancellation that was set from inside the work, or too late for it."""
+        if self._cancelled:
+            await asyncio.sleep(0)
+            # It came before, and the work took it for its own.
+            raise asyncio.CancelledError

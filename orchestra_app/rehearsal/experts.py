@@ -34,16 +34,17 @@ class SimulatedExperts:
         wanted = _wanted(request)
         reservation = await purse.reserve(_use(request, wanted.input_tokens))
         granted = min(wanted.output_tokens, reservation.granted.output_tokens)
-        cut = granted < wanted.output_tokens
-        seconds = wanted.seconds * granted / wanted.output_tokens
-        if reservation.seconds is not None and seconds > reservation.seconds:
+        used, cut = wanted, granted < wanted.output_tokens
+        if cut:
+            seconds = wanted.seconds * granted / wanted.output_tokens
+            used = wanted.model_copy(update={"output_tokens": granted, "seconds": seconds})
+        if reservation.seconds is not None and used.seconds > reservation.seconds:
             late = reservation.granted.model_copy(update={"seconds": reservation.seconds})
             purse.settle(reservation, late, simulated=True)
             raise BackendError(
                 f"{request.name} was stopped after the {reservation.seconds:.0f} s that were left: "
                 "allow more seconds, or choose a faster model."
             )
-        used = wanted.model_copy(update={"output_tokens": granted, "seconds": seconds})
         charge = purse.settle(reservation, used, simulated=True)
         text = CUT_TEXT if cut else text
         if request.on_text is not None:
@@ -52,7 +53,7 @@ class SimulatedExperts:
             text=text,
             charges=(charge,),
             finish="length" if cut else "stop",
-            at=charge.at + seconds,
+            at=charge.at + used.seconds,
         )
 
 

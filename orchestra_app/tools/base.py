@@ -1,8 +1,8 @@
 """What may be called: the protocol of a tool, and the toolbox that offers and runs them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from orchestra_app.backends.base import State
 from orchestra_app.core.message import Offer, ToolCall, ToolResult
@@ -10,14 +10,15 @@ from orchestra_app.core.purse import Purse
 from orchestra_app.core.task import Preference
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(NamedTuple):
     """The least that a call can need."""
 
     cost: float | None
     """USD of its smallest worst case; None: a price is unknown."""
     seconds: float
     """Seconds that it usually takes."""
+    rate: float = 0.0
+    """USD for each further token of its prompt."""
 
 
 class Tool(Protocol):
@@ -68,10 +69,6 @@ class Tool(Protocol):
         ...
 
 
-Allowed = Callable[[Tool, str | None], bool]
-"""Says whether one alias of a tool may be offered now."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A tool with one of its aliases that a preference permits."""
@@ -86,23 +83,22 @@ class Toolbox:
     """The tools of one catalogue, in the order in which they are offered."""
 
     REMEMBERED = 256
-    """Preferences whose permitted aliases are kept, since every turn of a run asks for the same."""
+    """Preferences whose permitted aliases are kept, since every turn of every run asks for the same few."""
 
     def __init__(self, tools: Sequence[Tool]):
         self.tools = {tool.name: tool for tool in tools}
-        self._wanted: dict[int, tuple[Preference, tuple[Wanted, ...]]] = {}
+        self._wanted: dict[Hashable, tuple[Wanted, ...]] = {}
 
     def wanted(self, preference: Preference) -> tuple[Wanted, ...]:
         """Return every tool that works and alias that neither a slider at 0 nor an exclusion forbids."""
-        kept = self._wanted.get(id(preference))
-        # An id may be used again after its object is gone, so the object is kept and compared.
-        if kept is None or kept[0] is not preference:
+        key = (frozenset(preference.weights.items()), tuple(preference.excluded), preference.soft)
+        kept = self._wanted.get(key)
+        if kept is None:
             if len(self._wanted) >= self.REMEMBERED:
                 self._wanted.clear()
-            kept = (preference, tuple(self._permitted(preference)))
-            self._wanted[id(preference)] = kept
+            kept = self._wanted[key] = tuple(self._permitted(preference))
         # Whether a tool works may change during a run.
-        return tuple(each for each in kept[1] if each.tool.works)
+        return tuple([each for each in kept if each.tool.works])
 
     def _permitted(self, preference: Preference) -> Iterator[Wanted]:
         for tool in self.tools.values():
@@ -113,14 +109,15 @@ class Toolbox:
                 if slider is not None and permitted(tool.name, slider, tool.names(alias), preference):
                     yield Wanted(tool, alias, slider)
 
-    def offer(self, preference: Preference, allowed: Allowed) -> tuple[Offer, ...]:
-        """Return what is offered: every tool with the aliases that the preference and `allowed` leave."""
+    def offer(self, preference: Preference, chosen: Iterable[Wanted]) -> tuple[Offer, ...]:
+        """Return what is offered: every tool that still works, with its `chosen` aliases."""
         choices: dict[str, dict[str, float]] = {}
-        for each in self.wanted(preference):
-            if allowed(each.tool, each.alias):
-                aliases = choices.setdefault(each.tool.name, {})
-                if each.alias is not None:
-                    aliases[each.alias] = each.preference
+        for each in chosen:
+            if not each.tool.works:
+                continue
+            aliases = choices.setdefault(each.tool.name, {})
+            if each.alias is not None:
+                aliases[each.alias] = each.preference
         return tuple(
             Offer.model_construct(
                 tool_schema=self.tools[name].schema(tuple(aliases)),

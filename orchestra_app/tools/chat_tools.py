@@ -60,8 +60,8 @@ class ChatSearch:
         return self._schema
 
     def floor(self, alias: str | None, state: State) -> Floor:
-        preference = state.task.preference
-        return Floor(self._places.fee(preference), self._places.seconds(preference))
+        found = self._places.permitted(state.task.preference)
+        return Floor(found.fee, found.seconds)
 
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
         query = one_line(text_argument(call, "query"))
@@ -149,7 +149,7 @@ class AskExpert:
         return schema
 
     def floor(self, alias: str | None, state: State) -> Floor:
-        return least(self._expert(alias, state), state, self._experts.sizes, question="")
+        return least(self._expert(alias, state), state, self._experts.contexts, question="")
 
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
         alias, question = alias_of(call), text_argument(call, "question")

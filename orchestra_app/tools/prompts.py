@@ -20,7 +20,7 @@ ANSWER = (
     "Think about the question between <think> and </think>, then give the final answer, and nothing "
     "else, between <answer> and </answer>."
 )
-BOXED = r"Reason step by step, and put the final answer within \boxed{}."
+BOXED = Message(role="system", content=r"Reason step by step, and put the final answer within \boxed{}.")
 SHORTEST_QUERY = 5
 """Bytes below which a query is taken for none: two Chinese characters are enough, `xyz` is not."""
 LONGEST_QUERY = 390
@@ -32,7 +32,7 @@ def expert_messages(
 ) -> tuple[Message, ...]:
     """Return the prompt of an expert.
 
-    context: what `pack_context` made. boxed: the answer is asked for in \\boxed{} instead of tags.
+    context: what `Findings.pack` made. boxed: the answer is asked for in \\boxed{} instead of tags.
     """
     asked = f"{context}Question: {question}"
     match kind:
@@ -41,7 +41,7 @@ def expert_messages(
         case "reason":
             task = REASON
         case "answer" if boxed:
-            return (Message(role="system", content=BOXED), Message(role="user", content=asked))
+            return (BOXED, Message(role="user", content=asked))
         case "answer":
             task = ANSWER
     return (Message(role="user", content=f"{asked}\n\n{task}"),)

@@ -13,7 +13,7 @@ from orchestra_app.core.purse import Purse
 from orchestra_app.core.text import byte_length
 from orchestra_app.core.usage import Price
 from orchestra_app.tools.base import Floor
-from orchestra_app.tools.context import ContextSizes, Limits, pack_context
+from orchestra_app.tools.context import Contexts, Limits
 from orchestra_app.tools.prompts import expert_messages
 
 
@@ -24,8 +24,8 @@ class Experts:
     catalog: Catalog
     backends: Callable[[str], Backend]
     """The backend of a model by its name in the catalogue."""
-    sizes: ContextSizes = field(default_factory=ContextSizes)
-    """Counts tokens, and remembers the sizes of contexts."""
+    contexts: Contexts = field(default_factory=Contexts)
+    """Counts tokens, and packs what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Expert:
     kind: ToolKind
     limits: Limits
     max_output: int
+    min_output: int
     fixed: int
     """Upper bound of the prompt's tokens without question and context."""
 
@@ -54,7 +55,8 @@ def make_expert(alias: str, choice: Choice, model: Model, kind: ToolKind) -> Exp
     output = min(choice.max_output, max(model.context - choice.max_context, model.context // 2))
     context = max(0, min(choice.max_context, model.context - output - fixed))
     limits = Limits(context, choice.max_code, choice.document_chars)
-    return Expert(alias, choice, model, kind, limits, max_output=output, fixed=fixed)
+    least = min(choice.min_output, output)
+    return Expert(alias, choice, model, kind, limits, max_output=output, min_output=least, fixed=fixed)
 
 
 class Roster:
@@ -105,7 +107,7 @@ class Roster:
         """Return the least that asking takes, with the fee and the seconds of what follows on the reply."""
         expert = self.by_alias[alias or ""]
         return least(
-            expert, state, self.experts.sizes, question=state.task.question, fee=fee, seconds=seconds
+            expert, state, self.experts.contexts, question=state.task.question, fee=fee, seconds=seconds
         )
 
     async def ask(self, alias: str | None, state: State, purse: Purse) -> Reply:
@@ -117,7 +119,7 @@ class Roster:
 def least(
     expert: Expert,
     state: State,
-    sizes: ContextSizes,
+    contexts: Contexts,
     *,
     question: str,
     fee: float = 0.0,
@@ -127,22 +129,21 @@ def least(
     price, choice = expert.price, expert.choice
     if price is None:
         return Floor(None, choice.latency + seconds)
-    prompt = expert.fixed + sizes.size(state, question, expert.limits)
-    output = min(choice.min_output, expert.max_output)
-    cost = (prompt * price.highest_input + output * price.output) / 1e6
-    return Floor(cost + fee, choice.latency + seconds)
+    prompt = expert.fixed + contexts.size(state, question, expert.limits)
+    rate = price.highest_input
+    cost = (prompt * rate + expert.min_output * price.output) / 1e6
+    return Floor(cost + fee, choice.latency + seconds, rate / 1e6)
 
 
 async def ask(expert: Expert, state: State, purse: Purse, *, experts: Experts, question: str) -> Reply:
     """Return an expert's reply to `question` and what was found so far; raises as `Backend.complete` does."""
-    counter, choice, model = experts.sizes.counter, expert.choice, expert.model
-    output = min(choice.min_output, expert.max_output)
-    if counter.count(question) + expert.fixed + output > model.context:
+    counter, choice, model = experts.contexts.counter, expert.choice, expert.model
+    if counter.count(question) + expert.fixed + expert.min_output > model.context:
         raise ToolError(
             f"The question is too long for {expert.alias}, which reads {model.context} tokens; "
             "choose a model with a longer context."
         )
-    context = pack_context(question, state.documents, state.executions, expert.limits, counter)
+    context = experts.contexts.pack(state, question, expert.limits)
     request = Request(
         name=choice.model,
         model=model,
@@ -150,7 +151,7 @@ async def ask(expert: Expert, state: State, purse: Purse, *, experts: Experts, q
         state=state,
         kind="search" if expert.kind == "search" else "expert",
         max_output=expert.max_output,
-        min_output=output,
+        min_output=expert.min_output,
         latency=choice.latency,
         temperature=model.temperature,
         role=expert.kind,

@@ -29,6 +29,9 @@ class Finder(Protocol):
         ...
 
 
+ONCE = Usage(units=1)
+
+
 class Refused(ToolError):
     """A source that turned a search down, so that nothing is owed for it."""
 
@@ -42,6 +45,18 @@ class Place:
     finder: Finder
 
 
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """The sources that one preference permits."""
+
+    places: tuple[Place, ...] = ()
+
+    fee: float = 0.0
+    """USD of the cheapest search."""
+    seconds: float = 0.0
+    """Seconds that the quickest search usually takes."""
+
+
 class Places:
     """The configured sources of a search, in the order of the catalogue."""
 
@@ -49,36 +64,34 @@ class Places:
         self.places = tuple(
             Place(name, source, finders[name]) for name, source in sources.items() if name in finders
         )
-        self._last: tuple[Preference | None, list[Place]] = (None, [])
+        self._last: tuple[Preference | None, Permitted] = (None, Permitted())
 
     def slider(self, preference: Preference) -> float | None:
         """Return the slider of the best liked source that is not excluded; None where there is none."""
-        return max((preference.of(place.name) for place in self._allowed(preference)), default=None)
+        return max((preference.of(place.name) for place in self.permitted(preference).places), default=None)
 
     def ordered(self, preference: Preference) -> list[Place]:
         """Return the sources that may be searched, the best liked first, else as in the catalogue."""
-        return sorted(self._allowed(preference), key=lambda place: -preference.of(place.name))
+        return sorted(self.permitted(preference).places, key=lambda place: -preference.of(place.name))
 
-    def _allowed(self, preference: Preference) -> list[Place]:
+    def permitted(self, preference: Preference) -> Permitted:
+        """Return the sources that neither a slider at 0 nor an exclusion forbids."""
         # Every alias asks in every turn, mostly for one and the same preference.
-        last, allowed = self._last
+        last, found = self._last
         if last is not preference:
             sliders = ((place, preference.of(place.name)) for place in self.places)
-            allowed = [place for place, each in sliders if permitted(place.name, each, (), preference)]
-            self._last = (preference, allowed)
-        return allowed
-
-    def fee(self, preference: Preference) -> float:
-        """Return the USD of the cheapest search that is allowed."""
-        return min((place.source.price.unit for place in self._allowed(preference)), default=0.0)
-
-    def seconds(self, preference: Preference) -> float:
-        """Return the seconds that the quickest search usually takes."""
-        return min((place.source.latency for place in self._allowed(preference)), default=0.0)
+            places = [place for place, each in sliders if permitted(place.name, each, (), preference)]
+            found = Permitted(
+                tuple(places),
+                fee=min((place.source.price.unit for place in places), default=0.0),
+                seconds=min((place.source.latency for place in places), default=0.0),
+            )
+            self._last = (preference, found)
+        return found
 
     def check(self, preference: Preference) -> None:
         """Raise ToolError where no source is left."""
-        if not self._allowed(preference):
+        if not self.permitted(preference).places:
             raise ToolError("Every search source is excluded, so nothing can be searched; use other tools.")
 
     async def find(self, query: str, state: State, purse: Purse) -> list[Document]:
@@ -111,8 +124,7 @@ class Places:
 
 async def _search(place: Place, query: str, state: State, purse: Purse) -> list[Document]:
     source, simulated = place.source, state.catalog.simulated
-    once = Usage(units=1)
-    use = Use(place.name, "retrieve", source.price, most=once, least=once, simulated=simulated)
+    use = Use(place.name, "retrieve", source.price, most=ONCE, least=ONCE, simulated=simulated)
     reservation = await purse.reserve(use)
     usage = None
     started = time.monotonic()
@@ -161,10 +173,8 @@ class SearchTool:
         return self._roster.schema(aliases)
 
     def floor(self, alias: str | None, state: State) -> Floor:
-        preference, places = state.task.preference, self._places
-        return self._roster.floor(
-            alias, state, fee=places.fee(preference), seconds=places.seconds(preference)
-        )
+        found = self._places.permitted(state.task.preference)
+        return self._roster.floor(alias, state, fee=found.fee, seconds=found.seconds)
 
     async def call(self, call: ToolCall, state: State, purse: Purse) -> ToolResult:
         self._places.check(state.task.preference)

@@ -147,7 +147,7 @@ def _sentences(catalog: Catalog) -> Iterator[str]:
 
 def _schema_pieces(catalog: Catalog, tokenizer: "PreTrainedTokenizerFast") -> Iterator[str]:
     """Yield the constant text around the tools, the schemas that are often seen, and their pieces."""
-    asked = (Message(role="system", content=SYSTEM), Message(role="user", content=""))
+    asked = (SYSTEM, Message(role="user", content=""))
 
     def shown(schema: dict[str, Any]) -> tuple[str, str, str]:
         whole = render(tokenizer, asked, [schema])

@@ -1,7 +1,6 @@
 """Baseline policies call only what is on offer, spend nothing, and follow question, context and sliders."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,11 +98,11 @@ def route(name: str, where: State) -> list[str]:
         if called[0] == "reply":
             break
         reply = BASELINES[name].decide(where)
-        where = replace(where, turns=(*where.turns, Turn(offered=(), instruction="", reply=reply)))
+        where = where._replace(turns=(*where.turns, Turn(offered=(), instruction="", reply=reply)))
         if called[0] == "look":
-            where = replace(where, documents=(BRIDGE, MUSEUM))
+            where = where._replace(documents=(BRIDGE, MUSEUM))
         else:
-            where = replace(where, executions=(RUN,))
+            where = where._replace(executions=(RUN,))
     return found
 
 
@@ -227,7 +226,7 @@ def test_rules_do_not_search_or_compute_for_ever():
     while (called := decide("rules", where)) and called[0] != "reply":
         tools.append(called[0])
         reply = BASELINES["rules"].decide(where)
-        where = replace(where, turns=(*where.turns, Turn(offered=(), instruction="", reply=reply)))
+        where = where._replace(turns=(*where.turns, Turn(offered=(), instruction="", reply=reply)))
     assert tools == ["look", "look", "think", "think"]
 
 

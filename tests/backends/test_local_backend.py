@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 import weakref
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,7 +198,7 @@ async def test_too_little_time_for_loading_the_model_is_said_and_costs_nothing(m
 
     backend, purse = LocalBackend(load), RecordingPurse()
     late = asking()
-    late = replace(late, state=replace(late.state, seconds_left=0.05))
+    late = late._replace(state=late.state._replace(seconds_left=0.05))
     with pytest.raises(BackendError, match="allow more seconds"):
         await backend.complete(late, purse)
     assert not purse.charges and not purse.open
@@ -403,5 +402,5 @@ async def test_a_local_policy_that_is_not_here_cannot_be_chosen_and_says_why(
 
 def test_replacing_the_seed_of_a_state_changes_the_draw():
     request = asking(seed=1)
-    other = replace(request, state=replace(request.state, seed=2))
+    other = request._replace(state=request.state._replace(seed=2))
     assert seed_of(request) != seed_of(other) and seed_of(request) == seed_of(asking(seed=1))

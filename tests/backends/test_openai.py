@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -339,7 +338,7 @@ async def test_streaming_gives_the_same_reply_and_the_text_in_pieces(
     pieces: list[str] = []
     asked = ask(*[{"message": message}] * 2, on_text=pieces.append)
     streamed = await backend.complete(asked, purse)
-    whole = await backend.complete(replace(asked, on_text=None), purse)
+    whole = await backend.complete(asked._replace(on_text=None), purse)
     assert streamed == whole and whole.calls[0].arguments == {"model": "search-1"}
     assert "".join(pieces) == message["content"] and len(pieces) > 3
     assert fake.log(asked.name)[0]["body"]["stream_options"] == {"include_usage": True}
@@ -359,10 +358,10 @@ async def test_what_a_server_gave_beside_a_call_goes_back_to_it_alone(
     assert reply.returned and reply.returned.extras == ({}, extra)
     results = tuple(ToolResult(call_id=call.id, output="found") for call in reply.calls)
     turn = Turn(offered=(), instruction="", reply=reply, results=results)
-    state = replace(first.state, turns=(turn,))
+    state = first.state._replace(turns=(turn,))
     messages = converse(state, tokens=EstimatedTokens(), room=10**6)
-    assert input_bound(replace(first, messages=messages)) > input_bound(first) + len("two and two" + "c2ln")
-    await backend.complete(replace(first, messages=messages), purse)
+    assert input_bound(first._replace(messages=messages)) > input_bound(first) + len("two and two" + "c2ln")
+    await backend.complete(first._replace(messages=messages), purse)
     other = ask(OK, messages=messages)
     await backend.complete(other, purse)
     (mine,), (foreign,) = (
@@ -429,7 +428,7 @@ async def test_ids_of_earlier_turns_are_not_used_again(
     asked = ask(step, step)
     first = await backend.complete(asked, purse)
     turn = Turn(offered=(), instruction="", reply=first)
-    second = await backend.complete(replace(asked, state=replace(asked.state, turns=(turn,))), purse)
+    second = await backend.complete(asked._replace(state=asked.state._replace(turns=(turn,))), purse)
     assert first.calls[0].id != second.calls[0].id
 
 
@@ -439,7 +438,7 @@ async def test_a_reply_is_kept_within_the_models_context(
     long = (Message(role="user", content="word " * 1_000),)
     asked = ask(OK, OK, model={"context": 4_000}, messages=long, max_output=4_000)
     await backend.complete(asked, purse)
-    await backend.complete(replace(asked, model=asked.model.model_copy(update={"context": 100})), purse)
+    await backend.complete(asked._replace(model=asked.model.model_copy(update={"context": 100})), purse)
     roomy, tight = (each["body"]["max_tokens"] for each in fake.log(asked.name))
     assert 2_000 < roomy < 3_000 and tight == asked.min_output
 

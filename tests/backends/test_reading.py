@@ -331,3 +331,17 @@ def test_whatever_ends_a_reply_but_its_own_end_cuts_it(finish: str, reasons: lis
 
 def test_halves_of_a_character_that_come_apart_are_joined():
     assert clean("\ud83d" + "\ude00") == "😀"
+
+
+def test_a_call_that_is_never_closed_is_read_in_time_that_grows_with_its_length():
+    begun = "<parameter=a" * 200_000
+    reply = read(f"<tool_call><function=x>{begun}</function></tool_call>")
+    assert [name for name, _ in told(reply)] == ["x"]
+
+
+def test_an_object_in_objects_without_end_is_a_call_of_no_tool():
+    call: dict[str, Any] = {"name": "x"}
+    for _ in range(100):
+        call = {"function": call}
+    reply = read_reply({"message": {"tool_calls": [{"function": call}]}})
+    assert [name for name, _ in told(reply)] == ["function"]

@@ -109,3 +109,11 @@ def test_with_a_tokenizer_the_bound_is_closer_and_still_holds_every_text(path: s
     text = "the sum of all primes " * 50
     exact = asyncio.run(prompt_tokens(conversation(text, Model(tokenizer=path))))
     assert EXACT.count(text) < exact < asyncio.run(prompt_tokens(conversation(text, Model())))
+
+
+def test_control_tokens_in_a_text_count_as_the_text_that_some_servers_read(tmp_path: Path):
+    tokenizer = trained()
+    tokenizer.add_special_tokens(["<|im_end|>"])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    exact = counter(Model(tokenizer=str(tmp_path / "tokenizer.json")))
+    assert exact.count("<|im_end|>" * 9) == EXACT.count("<|im_end|>" * 9) > 9

@@ -32,9 +32,10 @@ from orchestra_app.tools.roster import Experts
 from tests.fake_openai import FIVE_TURNS, FakeOpenAI
 
 RUNS = 150
-ROUNDS = 4
+ROUNDS = 5
 TURNS = 6
 AT_ONCE = 64
+BARE = "bare client"
 PRICE = Price(input=1, output=10)
 
 Work = Callable[[int], Awaitable[int]]
@@ -88,7 +89,7 @@ async def cpu_per_turn(work: Work) -> float:
     return (time.process_time() - started) / turns * 1e3
 
 
-async def runs_per_second(work: Work, runs: int) -> float:
+async def runs_per_second(work: Work) -> float:
     """Return the runs done in a second, 64 at once."""
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -97,45 +98,31 @@ async def runs_per_second(work: Work, runs: int) -> float:
             await work(number)
 
     started = time.perf_counter()
-    await asyncio.gather(*(one(number) for number in range(runs)))
-    return runs / (time.perf_counter() - started)
+    await asyncio.gather(*(one(number) for number in range(RUNS)))
+    return RUNS / (time.perf_counter() - started)
 
 
-async def against_bare(store: Store) -> None:
-    with FakeOpenAI() as fake:
-        client = AsyncOpenAI(api_key="none", base_url=fake.url, max_retries=0)
-        backend = OpenAIBackend({}.get)
-        model = Model(url=fake.url, price=PRICE)
-        box = Toolbox([tool(look)])
-        catalog = load_catalog("live")
-        policy = Policy(FIVE_TURNS, FIVE_TURNS, backend, model, protocol="chat", max_output=500)
-        orchestrator = Orchestrator(catalog, box, policy, Ledger(store))
-        schema = box.tools["look"].schema(())
+def against_server(
+    store: Store, fake: FakeOpenAI, client: AsyncOpenAI, backend: OpenAIBackend
+) -> dict[str, Work]:
+    """Return one loop with the bare client and ours with the same server."""
+    model = Model(url=fake.url, price=PRICE)
+    box = Toolbox([tool(look)])
+    policy = Policy(FIVE_TURNS, FIVE_TURNS, backend, model, protocol="chat", max_output=500)
+    orchestrator = Orchestrator(load_catalog("live"), box, policy, Ledger(store))
+    schema = box.tools["look"].schema(())
 
-        def task(number: int) -> Task:
-            return Task(id=str(number), question=f"How tall is tower {number}?", budget=Budget(cost=1))
+    def task(number: int) -> Task:
+        return Task(id=str(number), question=f"How tall is tower {number}?", budget=Budget(cost=1))
 
-        ways: dict[str, Work] = {
-            "bare client loop": lambda number: bare_run(client, schema, number),
-            "orchestra": lambda number: kept_run(orchestrator, store, task(number)),
-        }
-        cpu = dict.fromkeys(ways, float("inf"))
-        rate = dict.fromkeys(ways, 0.0)
-        for _ in range(ROUNDS):
-            for name, work in ways.items():
-                cpu[name] = min(cpu[name], await cpu_per_turn(work))
-                rate[name] = max(rate[name], await runs_per_second(work, RUNS))
-        floor, pace = cpu["bare client loop"], rate["bare client loop"]
-        for name in ways:
-            print(
-                f"{name:18} {cpu[name]:6.3f} ms CPU a turn, {cpu[name] / floor:4.2f} x bare; "
-                f"{rate[name]:5.0f} runs/s at {AT_ONCE}, {rate[name] / pace:4.2f} x bare"
-            )
-        await client.close()
-        await backend.close()
+    return {
+        BARE: lambda number: bare_run(client, schema, number),
+        "openai backend, kept in SQLite": lambda number: kept_run(orchestrator, store, task(number)),
+    }
 
 
-async def in_process(store: Store, catalog: Catalog) -> None:
+def in_process(store: Store, catalog: Catalog) -> dict[str, Work]:
+    """Return our loop over the rehearsal, with and without storage."""
     simulated = SimulatedExperts()
     finders = open_finders(catalog, bundled=corpus(), key={}.get, cache=None)
     box = packed_toolbox(Experts(catalog, lambda _: simulated), Means(finders, None))
@@ -148,27 +135,36 @@ async def in_process(store: Store, catalog: Catalog) -> None:
         Task(id=each.id, question=each.text, budget=Budget(cost=0.2, seconds=300))
         for each in questions("heldout")
     ]
+    return {
+        "rehearsal": lambda number: unkept_run(orchestrator, asked[number % len(asked)]),
+        "rehearsal, kept in SQLite": lambda number: kept_run(orchestrator, store, asked[number % len(asked)]),
+    }
 
-    async def work(number: int) -> int:
-        return await unkept_run(orchestrator, asked[number % len(asked)])
 
-    async def kept(number: int) -> int:
-        return await kept_run(orchestrator, store, asked[number % len(asked)])
-
-    for name, way in {"rehearsal": work, "rehearsal, kept in SQLite": kept}.items():
-        await runs_per_second(way, 200)
-        cpu = min([await cpu_per_turn(way) for _ in range(ROUNDS)])
-        rate = max([await runs_per_second(way, 1_500) for _ in range(3)])
-        print(f"{name:26} {cpu:6.3f} ms CPU a turn; {rate:5.0f} runs/s at {AT_ONCE}")
+async def compare(ways: dict[str, Work]) -> None:
+    """Print each way beside the bare loop; ways take turns, so that a busy machine burdens all alike."""
+    cpu = dict.fromkeys(ways, float("inf"))
+    rate = dict.fromkeys(ways, 0.0)
+    for _ in range(ROUNDS):
+        for name, work in ways.items():
+            cpu[name] = min(cpu[name], await cpu_per_turn(work))
+            rate[name] = max(rate[name], await runs_per_second(work))
+    for name in ways:
+        print(
+            f"{name:30} {cpu[name]:6.3f} ms CPU a turn, {cpu[name] / cpu[BARE]:5.3f} x bare; "
+            f"{rate[name]:5.0f} runs/s at {AT_ONCE}, {rate[name] / rate[BARE]:5.2f} x bare"
+        )
 
 
 async def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store.open(Path(folder))
-        await against_bare(store)
-        catalog = load_catalog("rehearsal")
+    with tempfile.TemporaryDirectory() as folder, FakeOpenAI() as fake:
+        store, catalog = Store.open(Path(folder)), load_catalog("rehearsal")
         await store.save_catalog(catalog)
-        await in_process(store, catalog)
+        client = AsyncOpenAI(api_key="none", base_url=fake.url, max_retries=0)
+        backend = OpenAIBackend({}.get)
+        await compare(against_server(store, fake, client, backend) | in_process(store, catalog))
+        await client.close()
+        await backend.close()
         store.close()
 
 

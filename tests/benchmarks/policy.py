@@ -41,7 +41,7 @@ def conversations(folder: str) -> tuple[list[tuple], list[ToolCall]]:
     finders = open_finders(catalog, bundled=corpus(), key={}.get, cache=None)
     experts = Experts(catalog, lambda _: simulated)
     toolbox = packed_toolbox(experts, Means(finders, open_sandbox(Path(folder))))
-    offered = toolbox.offer(Preference(), lambda *_: True)
+    offered = toolbox.offer(Preference(), toolbox.wanted(Preference()))
     tools = [offer.tool_schema for offer in offered]
     found = []
     for question in questions("heldout")[:AT_ONCE]:

@@ -141,7 +141,7 @@ class FakeTool:
         if price is None:
             return Floor(None, latency)
         cost = (self.prompt(state) * price.highest_input + self.least_output * price.output) / 1e6
-        return Floor(cost, latency)
+        return Floor(cost, latency, price.highest_input / 1e6)
 
     def prompt(self, state: State) -> int:
         texts = [state.task.question, *(each.text for each in state.documents)]

@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from orchestra_app.core.errors import BudgetError
 from orchestra_app.core.purse import Reservation, Use
 from orchestra_app.core.task import Budget
 from orchestra_app.core.usage import Price, Usage
-from orchestra_app.orchestrator.accounts import PICO, Day, Shared, pico
+from orchestra_app.orchestrator.accounts import MOST, PICO, Day, Shared, pico
 from orchestra_app.orchestrator.clock import Clock
 from orchestra_app.orchestrator.ledger import CallPurse, Hold, RunPurse, worst
 
@@ -507,10 +507,16 @@ async def test_what_nobody_is_paid_for_counts_in_the_runs_own_budget_alone():
     job = Shared("job", 0.001)
     run = make_run(0.1, job)
     purse = CallPurse(run)
-    reservation = await purse.reserve(replace(use(), paid=False))
+    reservation = await purse.reserve(use()._replace(paid=False))
     charge = purse.settle(reservation, Usage(input_tokens=500, output_tokens=1000), simulated=True)
     assert charge.cost == run.spent == pytest.approx(0.011) and job.left == 0.001
     with pytest.raises(BudgetError):
         await purse.reserve(use())
     with pytest.raises(BudgetError):
-        await purse.reserve(replace(use(10_000, least=10_000), paid=False))
+        await purse.reserve(use(10_000, least=10_000)._replace(paid=False))
+
+
+async def test_a_budget_beyond_all_measure_counts_as_the_largest_that_can_be_kept():
+    run = RunPurse(Budget(cost=1e300), (), clock=Clock(simulated=True))
+    assert run.cost_left == MOST / PICO
+    assert (await CallPurse(run).reserve(use())).amount > 0

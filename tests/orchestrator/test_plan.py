@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,10 +15,10 @@ from orchestra_app.core.task import Budget, Preference
 from orchestra_app.core.text import EstimatedTokens
 from orchestra_app.core.trace import Turn
 from orchestra_app.core.usage import Price, Usage
-from orchestra_app.orchestrator.accounts import Day
+from orchestra_app.orchestrator.accounts import Day, Shared
 from orchestra_app.orchestrator.clock import Clock
-from orchestra_app.orchestrator.ledger import CallPurse, RunPurse
-from orchestra_app.orchestrator.plan import Plan, plan_chat, plan_packed
+from orchestra_app.orchestrator.ledger import CallPurse, Hold, RunPurse
+from orchestra_app.orchestrator.plan import Plan, best_liked, plan_chat, plan_packed
 from orchestra_app.orchestrator.prompt import final_prompts
 from orchestra_app.tools.base import Toolbox
 
@@ -51,14 +50,18 @@ def aliases(offered: tuple[Offer, ...]) -> set[str]:
     return {alias for offer in offered for alias in offer.choices}
 
 
+def taken(plan: Plan, state: State | None = None) -> str | None:
+    return best_liked(plan.endings, state or state_of()).wanted.alias
+
+
 async def packed(purse: RunPurse, state: State | None = None, **more) -> Plan:
     return await plan_packed(toolbox(), state or state_of(), purse, **more)
 
 
 async def test_without_a_budget_everything_is_offered_and_nothing_is_refused():
     plan = await packed(purse_of())
-    assert aliases(plan.offered) == ALL and plan.ending is not None and not plan.refusal
-    assert plan.ending.alias == "answer-2", "with neutral sliders the cheapest"
+    assert aliases(plan.offered) == ALL and not plan.refusal
+    assert taken(plan) == "answer-2", "with neutral sliders the cheapest"
 
 
 BUDGETS = st.none() | st.floats(0, 0.03) | st.floats(0, 0.5)
@@ -75,7 +78,7 @@ CATALOGS = st.sampled_from([CATALOG, CATALOG.model_copy(update={"models": SWAPPE
 def test_less_money_or_time_never_offers_more(catalog, cost, seconds, cost_share, seconds_share, found):
     async def main() -> None:
         tools = Toolbox([FakeTool(name, catalog) for name in catalog.tools])
-        state = replace(state_of(found=found), catalog=catalog)
+        state = state_of(found=found)._replace(catalog=catalog)
         more = await plan_packed(tools, state, purse_of(cost, seconds))
         fewer = cost if cost is None else cost * cost_share
         sooner = seconds if seconds is None else max(0.01, seconds * seconds_share)
@@ -97,7 +100,7 @@ def test_whatever_is_offered_leaves_an_answer_affordable(cost, seconds, found):
                 tool = tools.tools[offer.name]
                 floor = tool.floor(alias, state)
                 call = ToolCall(id="1", name=offer.name, arguments={"model": alias})
-                hold = plan.hold_of(call)
+                hold = Hold() if offer.name == "answer" else plan.hold_of(call)
                 assert cost is None or (floor.cost or 0) + hold.cost <= cost + 1e-11
                 assert seconds is None or floor.seconds + hold.seconds <= seconds
                 if offer.name == "answer":
@@ -144,7 +147,7 @@ async def test_a_tool_that_ran_in_two_turns_running_is_not_offered_a_third_time(
 
 
 @pytest.mark.parametrize(
-    ("preference", "offered", "taken"),
+    ("preference", "offered", "best"),
     [
         ({"weights": {"dear": 0}}, ALL - {"reasoner-2", "answer-1"}, "answer-2"),
         ({"weights": {"dear": 0}, "soft": True}, ALL, "answer-2"),
@@ -157,10 +160,9 @@ async def test_a_tool_that_ran_in_two_turns_running_is_not_offered_a_third_time(
         ({"excluded": ["enhance_reasoning"]}, ALL - {"reasoner-1", "reasoner-2"}, "answer-2"),
     ],
 )
-async def test_sliders_at_0_and_exclusions_decide_what_is_offered_and_taken(preference, offered, taken):
+async def test_sliders_at_0_and_exclusions_decide_what_is_offered_and_taken(preference, offered, best):
     plan = await packed(purse_of(), state_of(preference=Preference.model_validate(preference)))
-    assert aliases(plan.offered) == offered
-    assert plan.ending is not None and plan.ending.alias == taken
+    assert aliases(plan.offered) == offered and taken(plan) == best
 
 
 async def test_an_answer_that_gave_none_is_taken_after_the_others():
@@ -170,8 +172,8 @@ async def test_an_answer_that_gave_none_is_taken_after_the_others():
         reply=Reply(calls=(ToolCall(id="1", name="answer", arguments={"model": "answer-2"}),)),
         results=(ToolResult(call_id="1", error="answer-2 gave no answer."),),
     )
-    plan = await packed(purse_of(), state_of(turns=[asked]))
-    assert plan.ending is not None and plan.ending.alias == "answer-1"
+    state = state_of(turns=[asked])
+    assert taken(await packed(purse_of(), state), state) == "answer-1"
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ async def test_an_answer_that_gave_none_is_taken_after_the_others():
 async def test_where_no_answer_can_be_had_a_sentence_says_why(preference, cost, seconds, excluded, sentence):
     plan = await packed(purse_of(cost, seconds), state_of(preference=Preference.model_validate(preference)))
     assert sentence in plan.refusal and plan.excluded == excluded
-    assert not plan.offered and plan.ending is None
+    assert not plan.offered and not plan.endings
 
 
 async def test_the_blame_goes_to_time_only_where_money_would_do():
@@ -225,9 +227,9 @@ async def test_an_unknown_price_is_no_answer_in_a_budget():
 async def test_a_prompt_that_outgrew_the_money_is_shortened_for_the_answer():
     state = state_of(found=2_000, documents=8)
     plan = await packed(purse_of(0.003), state)
-    assert plan.short and not plan.offered and plan.ending is not None
+    assert plan.short and not plan.offered
     assert plan.shown is not None and 0 < len(plan.shown.documents) < 8
-    floor = FakeTool("answer", CATALOG).floor(plan.ending.alias, plan.shown)
+    floor = FakeTool("answer", CATALOG).floor(taken(plan, state), plan.shown)
     assert floor.cost is not None and floor.cost <= 0.003
     assert plan.shown.documents == state.documents[-len(plan.shown.documents) :], "the latest are kept"
 
@@ -322,3 +324,25 @@ def test_final_prompts_get_shorter_and_always_hold_the_question():
         assert QUESTION in text
         sizes.append(len(text))
     assert sizes == sorted(sizes, reverse=True) and len(sizes) == 3
+
+
+@pytest.mark.parametrize("output", [0.05, 0.11, 0.37, 1.03, 1.99])
+async def test_ample_money_offers_all_where_only_output_has_a_price(output):
+    models = {name: Model(price=Price(output=output)) for name in CATALOG.models}
+    catalog = CATALOG.model_copy(update={"models": models})
+    tools = Toolbox([FakeTool(name, catalog, least_output=64) for name in catalog.tools])
+    state = State(task=make_task(), catalog=catalog)
+    assert aliases((await plan_packed(tools, state, purse_of(1_000.0))).offered) == ALL
+
+
+async def test_a_tool_that_stops_working_while_an_account_is_asked_is_not_offered():
+    reason = FakeTool("enhance_reasoning", CATALOG)
+
+    class Breaking(Shared):
+        async def ensure(self, amount: int) -> int:
+            reason.works = False
+            return await super().ensure(amount)
+
+    tools = Toolbox([FakeTool("search", CATALOG), reason, FakeTool("answer", CATALOG)])
+    plan = await plan_packed(tools, state_of(), purse_of(1.0, None, Breaking("job", 1.0)))
+    assert aliases(plan.offered) == ALL - {"reasoner-1", "reasoner-2"}

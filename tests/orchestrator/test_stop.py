@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -74,3 +75,23 @@ async def test_a_stop_from_inside_the_work_cancels_nothing_after_it():
     await asyncio.sleep(0)
     task = asyncio.current_task()
     assert task is not None and task.cancelling() == 0
+
+
+async def test_a_stop_from_inside_work_that_fails_or_swallows_it_is_a_stop():
+    async def fail() -> None:
+        stop.set()
+        raise ZeroDivisionError
+
+    async def swallow() -> str:
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return "done"
+
+    for work in (fail, swallow):
+        stop = Stop()
+        with pytest.raises(Stopped):
+            await stop.run(work())
+        await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None and task.cancelling() == 0

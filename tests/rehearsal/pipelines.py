@@ -5,10 +5,10 @@ Run it with `python tests/rehearsal/pipelines.py [questions] [split]`.
 """
 
 import asyncio
-import dataclasses
 import sys
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any, cast
 
@@ -55,7 +55,7 @@ class Search:
         return [self.documents[int(index)] for index in found]
 
 
-@dataclasses.dataclass
+@dataclass
 class Run:
     question: Question
     state: State
@@ -71,7 +71,7 @@ async def step(run: Run, alias: str, kind: str, search: Search) -> None:
         found = search(query, CATALOG.sources["local"].top)
         known = run.state.documents
         new = tuple(each for each in reversed(found) if each not in known)
-        run.state = dataclasses.replace(run.state, documents=(*known, *new))
+        run.state = run.state._replace(documents=(*known, *new))
     elif kind == "reason":
         run.code = read_code(reply.text)
     else:
@@ -88,7 +88,7 @@ async def pipeline(aliases: tuple[str, ...], asked: list[Question], search: Sear
             printed = run_programs([run.code or "" for run in runs])
             for run, out in zip(runs, printed, strict=True):
                 execution = Execution(code=run.code or "", stdout=out, status=0 if out else 1)
-                run.state = dataclasses.replace(run.state, executions=(*run.state.executions, execution))
+                run.state = run.state._replace(executions=(*run.state.executions, execution))
     return runs
 
 

@@ -1,5 +1,4 @@
 import contextlib
-import dataclasses
 import os
 import re
 import subprocess
@@ -175,7 +174,7 @@ async def test_asking_again_after_a_poor_query_may_give_a_better_one():
     changed = 0
     for question in of_kind("fact"):
         first = state_for(question)
-        again = dataclasses.replace(first, turns=(turn,))
+        again = first._replace(turns=(turn,))
         changed += (await ask("search-3", first)).text != (await ask("search-3", again)).text
     assert changed > 10
 
@@ -183,7 +182,7 @@ async def test_asking_again_after_a_poor_query_may_give_a_better_one():
 @pytest.mark.parametrize("alias", ["answer-1", "answer-4", "reasoner-1", "search-1"])
 async def test_a_reply_cut_at_the_granted_tokens_is_charged_for_them_and_says_nothing_usable(alias: str):
     state, purse = state_for(questions("heldout")[0]), OpenPurse(tokens=150)
-    request = dataclasses.replace(request_for(alias, state), min_output=100)
+    request = request_for(alias, state)._replace(min_output=100)
     reply = await SimulatedExperts().complete(request, purse)
     assert reply.finish == "length"
     assert purse.charges[0].usage.output_tokens == 150
@@ -237,7 +236,7 @@ async def test_nothing_but_the_question_text_tells_an_expert_which_question_it_i
     named = state_for(question)
     for gold in ("another gold", None):
         task = named.task.model_copy(update={"answer": gold, "id": "x", "source": ""})
-        assert await ask("answer-1", dataclasses.replace(named, task=task)) == await ask("answer-1", named)
+        assert await ask("answer-1", named._replace(task=task)) == await ask("answer-1", named)
     typo = question.text.replace("e", "ee", 1)
     assert "I do not know" in answer_in(await ask("answer-1", state_for(typo)))
 
@@ -245,7 +244,7 @@ async def test_nothing_but_the_question_text_tells_an_expert_which_question_it_i
 @pytest.mark.parametrize("role", ["policy", "judge", ""])
 async def test_a_role_that_is_not_simulated_is_refused_before_money_is_set_aside(role: str):
     purse = OpenPurse()
-    request = dataclasses.replace(request_for("answer-1", state_for("Why?")), role=role)
+    request = request_for("answer-1", state_for("Why?"))._replace(role=role)
     with pytest.raises(BackendError, match="baseline policy"):
         await SimulatedExperts().complete(request, purse)
     assert purse.uses == []
@@ -255,12 +254,12 @@ async def test_a_model_without_a_chance_for_the_situation_says_where_to_add_it()
     request = request_for("answer-1", state_for(of_kind("maths", 1)[0]))
     model = request.model.model_copy(update={"skills": {}})
     with pytest.raises(BackendError, match=r"\[models\.gpt-5\.skills\]"):
-        await SimulatedExperts().complete(dataclasses.replace(request, model=model), OpenPurse())
+        await SimulatedExperts().complete(request._replace(model=model), OpenPurse())
 
 
 async def test_a_reply_is_streamed_where_somebody_listens():
     heard: list[str] = []
-    request = dataclasses.replace(request_for("search-1", state_for("Why?")), on_text=heard.append)
+    request = request_for("search-1", state_for("Why?"))._replace(on_text=heard.append)
     reply = await SimulatedExperts().complete(request, OpenPurse())
     assert "".join(heard) == reply.text
 
@@ -269,7 +268,7 @@ async def test_the_boxed_form_is_chosen_by_the_prompt():
     state = state_for(questions("heldout")[0])
     request = request_for("answer-1", state)
     system = Message(role="system", content=r"Put it into \boxed{}.")
-    boxed = dataclasses.replace(request, messages=(system, *request.messages))
+    boxed = request._replace(messages=(system, *request.messages))
     plain = await SimulatedExperts().complete(request, OpenPurse())
     other = await SimulatedExperts().complete(boxed, OpenPurse())
     assert "<answer>" in plain.text

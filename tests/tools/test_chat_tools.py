@@ -35,7 +35,7 @@ def chat(text: str = "<answer>48 m</answer>", **means):
 
 def test_the_same_catalogue_is_offered_with_real_arguments():
     box, _ = chat()
-    offered = box.offer(Preference(), lambda tool, alias: True)
+    offered = box.offer(Preference(), box.wanted(Preference()))
     arguments = {
         offer.name: list(offer.tool_schema["function"]["parameters"]["properties"]) for offer in offered
     }
@@ -57,9 +57,8 @@ def test_only_what_works_here_is_offered():
 def test_experts_are_offered_by_the_names_of_the_models_that_are_allowed():
     box, _ = chat()
     preference = Preference(weights={"maths": 0.8}, excluded=("vendor:zeta",))
-    offer = next(
-        o for o in box.offer(preference, lambda t, alias: alias != "mystery") if o.name == "ask_expert"
-    )
+    chosen = [each for each in box.wanted(preference) if each.alias != "mystery"]
+    offer = next(each for each in box.offer(preference, chosen) if each.name == "ask_expert")
     assert offer.choices == {"big": 0.5, "maths": 0.8}
     model = offer.tool_schema["function"]["parameters"]["properties"]["model"]
     assert model["enum"] == ["big", "maths"]

@@ -7,7 +7,7 @@ from tool_fakes import make_state
 
 from orchestra_app.core.message import Document, Execution
 from orchestra_app.core.text import EstimatedTokens, byte_length
-from orchestra_app.tools.context import ContextSizes, Limits, harmless, observed, pack_context, quote
+from orchestra_app.tools.context import Contexts, Findings, Limits, harmless, observed, quote
 
 ALL = Limits(context=100_000, code=100_000, document_chars=None)
 COUNTER = EstimatedTokens()
@@ -38,7 +38,8 @@ print(48 / 3)
 
 
 def packed(documents=(), executions=(), limits=ALL, question="q") -> str:
-    return pack_context(question, documents, executions, limits, COUNTER)
+    found = Findings(documents, executions, limits.document_chars, COUNTER)
+    return found.pack(question, context=limits.context, code=limits.code)
 
 
 def test_context_is_documents_then_code_in_their_order():
@@ -79,6 +80,14 @@ def test_quoted_material_cannot_leave_its_quotation(attack, place):
     kept = ["```"] if place == "code" else ["```", "<document>", "</document>", "<|", "<answer", "<query"]
     for mark in kept:
         assert hostile.count(mark) == plain.count(mark)
+
+
+def test_no_tag_arises_where_a_title_meets_its_text_or_one_output_the_other():
+    documents = (Document(title="Report <", text="/document>"),)
+    executions = (Execution(code="c", stdout="a <", stderr="/document> b", status=1),)
+    context = packed(documents, executions)
+    assert context.count("</document>") == 2 and "Report &lt;\n/document>" in context
+    assert "a &lt;\n/document> b" in context
 
 
 def test_ordinary_comparisons_and_markup_stay_as_they_are():
@@ -145,7 +154,7 @@ def test_context_never_exceeds_its_limits_and_stays_well_formed(documents, runs,
 def test_sizes_equal_the_bytes_of_question_and_packed_context():
     state = make_state(documents=(Document(text="höhe 48 m"),), executions=(Execution(code="1", status=0),))
     context = packed(state.documents, state.executions, question="wie hoch?")
-    assert ContextSizes().size(state, "wie hoch?", ALL) == byte_length("wie hoch?" + context)
+    assert Contexts().size(state, "wie hoch?", ALL) == byte_length("wie hoch?" + context)
 
 
 def test_sizes_are_counted_once_for_one_state():
@@ -156,7 +165,7 @@ def test_sizes_are_counted_once_for_one_state():
             Counting.calls += 1
             return super().count(text)
 
-    state, sizes = make_state(documents=(Document(text="a"),)), ContextSizes(Counting())
+    state, sizes = make_state(documents=(Document(text="a"),)), Contexts(Counting())
     sizes.size(state, "q", ALL)
     before = Counting.calls
     assert [sizes.size(state, "q", ALL) for _ in range(5)]
@@ -164,7 +173,7 @@ def test_sizes_are_counted_once_for_one_state():
 
 
 def test_sizes_of_a_state_are_never_those_of_a_vanished_one():
-    sizes = ContextSizes(remembered=4)
+    sizes = Contexts(packed=4, sizes=4)
     for length in range(200):
         state = make_state(documents=(Document(text="x" * length),))
         assert sizes.size(state, "", ALL) == byte_length(packed(state.documents, question=""))

@@ -15,7 +15,7 @@ from tool_fakes import (
     make_state,
 )
 
-from orchestra_app.core.catalog import PythonSpec
+from orchestra_app.core.catalog import Model, PythonSpec
 from orchestra_app.core.errors import BudgetError, ToolError
 from orchestra_app.core.message import Document, Execution
 from orchestra_app.core.task import Preference
@@ -267,6 +267,15 @@ def test_an_unknown_price_has_no_floor():
     assert tool.floor("answer-2", make_state()).seconds == 27
 
 
+def test_the_floor_grows_with_the_prompt_at_the_price_that_was_looked_up():
+    catalog = make_catalog()
+    models = catalog.models | {"mystery": Model(id="gpt-5")}
+    tool, _ = answer_tool(catalog=catalog.model_copy(update={"models": models}))
+    short, long = (tool.floor("answer-2", make_state(question="x" * length)) for length in (10, 1_010))
+    assert short.cost and long.cost
+    assert long.cost - short.cost == pytest.approx(1_000 * short.rate) and short.rate > 0
+
+
 documents = st.lists(st.builds(Document, text=st.text(max_size=3000)), max_size=6).map(tuple)
 runs = st.lists(st.builds(Execution, code=st.text(max_size=2000), stdout=st.text(max_size=9000)), max_size=4)
 CALLS = [
@@ -316,7 +325,7 @@ async def test_a_sandbox_that_turns_out_to_be_off_takes_its_tool_from_the_offer(
 def test_what_is_excluded_leaves_the_offer():
     box = packed_toolbox(experts_of(FakeBackend()), Means({"web": FakeFinder()}, FakeSandbox()))
     preference = Preference(excluded=("vendor:acme", "answer-2"), weights={"small": 0.7})
-    offered = {offer.name: offer.choices for offer in box.offer(preference, lambda tool, alias: True)}
+    offered = {offer.name: offer.choices for offer in box.offer(preference, box.wanted(preference))}
     assert offered == {"search": {"search-2": 0.5}, "enhance_reasoning": {"reasoner-2": 0.7}}
 
 

@@ -90,7 +90,7 @@ def test_a_prompt_with_every_alias_is_a_few_dozen_tokens(tokenizer):
     found = []
     for question in questions("heldout")[:60]:
         user = f"Problem: {question.text}\n\n\n\nChoose an appropriate tool."
-        asked = (Message(role="system", content=SYSTEM), Message(role="user", content=user))
+        asked = (SYSTEM, Message(role="user", content=user))
         found.append(len(tokenizer(render(tokenizer, asked, schemas(CATALOG)))["input_ids"]))
     assert sum(found) / len(found) < PROMPT
 
@@ -186,7 +186,7 @@ async def test_a_program_of_the_rehearsals_own_prints_here_what_the_sandbox_prin
 
 def test_the_prompts_of_training_are_those_of_the_chat_template(tokenizer):
     user = Message(role="user", content="Problem: Who founded the Bakor Bridge?\n\n\n\nChoose one.")
-    asked = (Message(role="system", content=SYSTEM), user)
+    asked = (SYSTEM, user)
     offered = tuple(
         Offer(
             tool_schema=schema,

@@ -94,7 +94,7 @@ def wire_study(
     async def beside(request: gr.Request, trace_id: str, stored: Any, other: Any) -> dict[str, Any] | None:
         return await compared(desk, visitor(request, stored), trace_id, other)
 
-    def stop(request: gr.Request, trace_id: str, stored: Any) -> None:
+    async def stop(request: gr.Request, trace_id: str, stored: Any) -> None:
         if run := desk.workspace.runs.get(trace_id, visitor(request, stored).owner):
             run.halt()
 
