@@ -42,13 +42,20 @@ def import_tools(path: str | Path, mapping: str | Path | None = None) -> tuple[s
         for tool in live.tools.values()
         for alias, choice in tool.choices.items()
     }
-    work = _Import(Path(path), live, ids | (read_mapping(Path(mapping)) if mapping else {}))
+    own = read_mapping(Path(mapping)) if mapping else {}
+    work = _Import(Path(path), live, ids | own)
     tools = {}
-    for function in read_functions(work.path):
+    functions = read_functions(work.path)
+    for function in functions:
+        if function.name in tools:
+            raise ConfigError(f"{path} has two functions {function.name}; keep one of them.")
         if function.name in KINDS:
             tools[function.name] = _tool(work, function)
         else:
             work.notes.append(f"{function.name} was left out: only {', '.join(KINDS)} are known.")
+    aliases = {alias for function in functions for alias in function.rows}
+    for alias in sorted(own.keys() - aliases):
+        work.notes.append(f"{mapping}: {alias!r} is no alias in {path}, so its model id is not used.")
     text = toml_text(_document(work, tools))
     parse_catalog(text, f"The catalogue made from {path}")
     return text, work.notes

@@ -13,6 +13,8 @@ def line_of(text: str, location: Sequence[object]) -> int:
 
     text: valid TOML. location: the keys from the top downwards, such as ("models", "gpt-5", "price").
     """
+    # TOML counts a Windows line end as one, yet refuses half of it.
+    text = text.replace("\r\n", "\n")
     table: list[str] = []
     deepest, line = 0, 1
     for number, first, tree in _statements(text):

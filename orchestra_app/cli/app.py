@@ -4,19 +4,22 @@ import asyncio
 import errno
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
+from orchestra_app.cli.view import harmless
 from orchestra_app.config import load_settings, redact, start_logging
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.core.value import sentence
@@ -36,8 +39,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+
+class _Output(Console):
+    """A console that quoted text cannot steer, and whose closed pipe is an error for `guarded`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(harmless(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        # Rich calls it while it handles the error, and would end with the exit code 1.
+        raise
+
+
+class _Errors(_Output):
+    """Prints each text on a line of its own, so that what it quotes cannot pass for another."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(text.replace("\n", " "), **options)
+
+
+console = _Output(highlight=False)
+errors = _Errors(stderr=True, highlight=False)
 
 
 def main() -> None:
@@ -49,10 +72,22 @@ def main() -> None:
         # A terminal that lacks a character shows a question mark instead of failing.
         getattr(sys, name).reconfigure(errors="replace")
     sys.excepthook = _redacted
+    signal.signal(signal.SIGTERM, _interrupted)
+    sys.exit(_caught(_chosen))
+
+
+def _chosen() -> int:
     if any("\udc80" <= each <= "\udcff" for each in "".join(sys.argv)):
-        sys.exit(complain("An argument holds bytes that are no text here; type it in UTF-8."))
+        return complain("An argument holds bytes that are no text here; type it in UTF-8.")
     # Calling `app` itself would put Typer's hook in the place of ours.
-    typer.main.get_command(app)()
+    return typer.main.get_command(app)()
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Let a polite kill do what Ctrl-C does, so that nothing half-done is left."""
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    # A shell lets its background jobs ignore Ctrl-C; a kill ends them all the same.
+    (ctrl_c if callable(ctrl_c) else signal.default_int_handler)(number, frame)
 
 
 def _redacted(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
@@ -82,6 +117,24 @@ def command(work: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..
 def guarded(work: Callable[[], int | None]) -> int:
     """Return the exit code of `work`; what is expected to go wrong becomes one sentence and its code."""
     start_logging()
+    return _caught(work)
+
+
+def _caught(work: Callable[[], int | None]) -> int:
+    try:
+        return _sentenced(work)
+    except SystemExit as end:
+        # Typer draws its help and its errors itself, and ends with 1 where nobody reads them.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unwritten(end.__context__)
+        raise
+    except OSError as error:
+        return _unwritten(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _sentenced(work: Callable[[], int | None]) -> int:
     try:
         code = work() or 0
         sys.stdout.flush()
@@ -89,10 +142,6 @@ def guarded(work: Callable[[], int | None]) -> int:
         return complain(sentence(error))
     except OrchestraError as error:
         return complain(str(error))
-    except OSError as error:
-        return _unwritten(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return code
 
 
@@ -100,16 +149,21 @@ def _unwritten(error: OSError) -> int:
     """Return the exit code where nobody reads the output or it cannot be written; raises any other error."""
     if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
         raise error
-    # Python writes once more when it ends, which must not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # Python writes once more when it ends, which must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if isinstance(error, BrokenPipeError):
         return NOBODY_READS
     return complain(f"The output cannot be written ({error.strerror}); send it elsewhere or free some space.")
 
 
 def complain(message: str) -> int:
-    """Print one sentence to standard error and return the exit code of bad input."""
-    errors.print(redact(message), style="red", markup=False, soft_wrap=True)
+    """Print a sentence, or one per line, to standard error and return the exit code of bad input."""
+    for line in redact(message).split("\n"):
+        errors.print(line, style="red", markup=False, soft_wrap=True)
     return BAD_INPUT
 
 

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from typing import Literal
 
 from rich.table import Table
-from rich.text import Text
 
 from orchestra_app.cli.app import BAD_INPUT, app, command, console
+from orchestra_app.cli.view import plain
 from orchestra_app.config import load_settings
 from orchestra_app.core.errors import OrchestraError, StorageError
 from orchestra_app.tools.box import first_of
@@ -46,7 +46,7 @@ async def doctor() -> int:
     async for finding in examine():
         broken = broken or finding.state == "broken"
         style = STYLES[finding.state]
-        table.add_row(Text(finding.part), Text(finding.state, style=style), Text(finding.sentence))
+        table.add_row(plain(finding.part), plain(finding.state, style), plain(finding.sentence))
     console.print(table)
     return BAD_INPUT if broken else 0
 
@@ -116,4 +116,7 @@ async def _catalog(workspace: Workspace, name: str) -> AsyncIterator[Finding]:
     for source, sentences in (await workspace.parts(name).left_out(kept=True)).items():
         yield Finding(f"  {source}", "optional", f"{len(sentences)} left out: {first_of(sentences)}")
     policy = (await workspace.policies(name))[0]
-    yield Finding("  policy", "works", f"{policy.title} conducts unless another is chosen.")
+    if reached:
+        yield Finding("  policy", "works", f"{policy.title} conducts unless another is chosen.")
+    else:
+        yield Finding("  policy", "optional", f"{policy.title} has no model to conduct: none can be reached.")

@@ -15,6 +15,7 @@ from orchestra_app.dataset.hub import check_target, push
 from orchestra_app.dataset.imports import Imported, import_traces
 from orchestra_app.storage.queries import Filter, Verdict
 
+FORMATS = "How the traces are written; sft takes only those labelled correct, unless --verdict names others."
 SHOWN = 20
 """Problems of an import that are listed; the others are counted."""
 
@@ -23,7 +24,7 @@ SHOWN = 20
 @command
 async def export_(
     out: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
-    form: Annotated[Format, typer.Option("--format", help="How the traces are written.")] = "jsonl",
+    form: Annotated[Format, typer.Option("--format", help=FORMATS)] = "jsonl",
     consented_only: Annotated[
         bool, typer.Option("--consented-only", help="For sharing: only with consent, people as numbers.")
     ] = False,
@@ -31,7 +32,8 @@ async def export_(
         bool,
         typer.Option(
             "--mine",
-            help="You consent for all that was asked without a login, here or where it was imported from.",
+            help="With --consented-only or --push: you consent for all that was asked without a login, "
+            "here or where it was imported from.",
         ),
     ] = False,
     text: Annotated[str, typer.Option(help="Part of the question or the answer.")] = "",
@@ -48,6 +50,8 @@ async def export_(
     """Write saved traces into a folder, with a card that says what they are."""
     if public and not to:
         raise ConfigError("--public goes with --push USER/DATASET.")
+    if mine and not (consented_only or to):
+        raise ConfigError("--mine goes with --consented-only or --push USER/DATASET.")
     token = check_target(to) if to else ""
     wanted = Filter(text=text, policy=policy, catalog=catalog, status=status, verdict=verdict)
     plan = Plan(format=form, wanted=wanted, shared=consented_only or to is not None, mine=mine)

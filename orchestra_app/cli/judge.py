@@ -32,6 +32,8 @@ async def judge(
     """Compare answers with their gold answers and label the traces. Exit code 4 where the judge failed."""
     if gold is not None and len(trace_ids) > 1:
         raise ConfigError("--gold goes with one trace.")
+    if catalog is not None and not model:
+        raise ConfigError("--catalog goes with --judge, the model to ask.")
     budget = Budget(cost=options.limit("--budget-cost", budget_cost, "USD", zero=True), seconds=None)
     async with opened() as workspace:
         traces = [await existing(workspace, trace_id) for trace_id in trace_ids]

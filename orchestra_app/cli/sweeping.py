@@ -140,7 +140,7 @@ async def question_set(workspace: Workspace, name: str, catalog: str) -> questio
     """Return the question set of a name that was typed; raises ConfigError."""
     if name == "traces":
         return await questions.from_traces(workspace.store, Wanted(catalog=catalog, statuses=FINISHED))
-    if name.startswith("rehearsal"):
+    if questions.is_rehearsal(name):
         return questions.from_rehearsal(name.partition(":")[2] or "heldout")
     path = Path(name)
     if path.suffix.lower() not in (".csv", ".jsonl", ".ndjson"):

@@ -30,7 +30,7 @@ async def list_traces(
     catalog: Annotated[str | None, typer.Option(help="Only those of this catalogue.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only those that ended so.")] = None,
     verdict: Annotated[Verdict | None, typer.Option(help="Only those with this verdict.")] = None,
-    page: Annotated[int, typer.Option(min=1)] = 1,
+    page: Annotated[int, typer.Option(min=1, max=1_000_000)] = 1,
     size: Annotated[int, typer.Option(min=1, max=500)] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +65,7 @@ async def send(
     sent = 0
     try:
         async with opened() as workspace:
-            wanted = ids or list(await workspace.store.ids())
+            wanted = await _named(workspace, ids) if ids else await workspace.store.ids()
             for start in range(0, len(wanted), SENT_AT_ONCE):
                 found = await workspace.store.traces(wanted[start : start + SENT_AT_ONCE])
                 over = [trace for trace in found.values() if trace.status != "running"]
@@ -74,6 +74,11 @@ async def send(
     finally:
         await telemetry.aclose()
     console.print(f"Sent {sent} of {len(wanted)} traces.")
+
+
+async def _named(workspace: Workspace, ids: list[str]) -> tuple[str, ...]:
+    """Return each id once; raises ConfigError for one that no trace has."""
+    return tuple([(await existing(workspace, each)).id for each in dict.fromkeys(ids)])
 
 
 @traces.command("show")

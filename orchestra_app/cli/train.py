@@ -1,17 +1,39 @@
 """`orchestra train`: trains the policy as a definition file says."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from orchestra_app.cli.app import app, command, opened, print_json
 from orchestra_app.core.errors import ConfigError
 
+CHANGED = ("mode", "base", "catalog", "steps")
+"""The options that change what the job's file says."""
+APART = (
+    ("resume", ("job",), "Give a job's file for a new job or --resume for an old one, not both."),
+    ("resume", ("folder",), "A job goes on in its own folder; leave --folder out."),
+    ("launcher", ("folder",), "A job that is handed over lies in the data folder; leave --folder out."),
+    (
+        "recipe",
+        ("job", "resume", *CHANGED),
+        "The recipe is a whole job of its own; leave a job's file, --resume, --mode, --base, --catalog and "
+        "--steps out.",
+    ),
+    (
+        "export_verl",
+        ("folder", "launcher", "recipe"),
+        "--export-verl writes one job into its own folder; leave --folder, --launcher and --recipe out.",
+    ),
+)
+"""Options, each with those that would be ignored beside it, and what is said of them."""
+
 
 @app.command()
 @command
 async def train(
+    context: typer.Context,
     job: Annotated[Path | None, typer.Argument(help="The job's definition, a TOML file.")] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where checkpoints and events go; the data folder if left out.")
@@ -46,12 +68,7 @@ async def train(
     # Loaded only here, since the other commands need neither numpy nor torch.
     from orchestra_app.cli import training
 
-    if resume is not None and job is not None:
-        raise ConfigError("Give a job's file for a new job or --resume for an old one, not both.")
-    if launcher is not None and folder is not None:
-        raise ConfigError("A job that is handed over lies in the data folder; leave --folder out.")
-    if launcher is not None and resume is not None and {mode, base, catalog, steps, recipe} != {None}:
-        raise ConfigError("A job goes on as its folder says: change its job.toml instead.")
+    _refuse(context.params)
     if recipe not in (None, "rehearsal"):
         raise ConfigError(f"There is no recipe {recipe[:40]!r}; there is one: rehearsal.")
     kind = {"kind": "recipe", "name": "small-policy"} if recipe else {}
@@ -69,12 +86,22 @@ async def train(
                 training.show_survey(definition, found)
             return 2 if found.obstacle else 0
         if export_verl is not None:
-            training.hand_over(workspace, definition, export_verl)
+            training.hand_over(workspace, definition, export_verl, as_json=as_json)
             return 0
         if launcher is not None and resume is not None:
-            await training.launch_again(workspace, resume)
+            await training.launch_again(workspace, resume, as_json=as_json)
             return 0
         if launcher is not None:
-            await training.launch(workspace, definition, launcher, written)
+            await training.launch(workspace, definition, launcher, written, as_json=as_json)
             return 0
         return await training.run(workspace, definition, place, written, as_json=as_json)
+
+
+def _refuse(given: Mapping[str, Any]) -> None:
+    """Raise ConfigError where an option would be ignored beside another."""
+    named = {name for name, value in given.items() if value is not None}
+    for option, others, said in APART:
+        if option in named and not named.isdisjoint(others):
+            raise ConfigError(said)
+    if {"launcher", "resume"} <= named and not named.isdisjoint(CHANGED):
+        raise ConfigError("A job goes on as its folder says: change its job.toml instead.")

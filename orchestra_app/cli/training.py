@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from rich.table import Table
 
-from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, console, errors
+from orchestra_app.cli.app import EXHAUSTED, FAILED, INTERRUPTED, console, errors, print_json
 from orchestra_app.cli.signals import halting
 from orchestra_app.core.errors import ConfigError
+from orchestra_app.core.job import Job
 from orchestra_app.core.value import sentence
 from orchestra_app.orchestrator.stop import Stop
 from orchestra_app.training.definition import Definition, load_definition, to_toml
@@ -51,9 +52,12 @@ async def surveyed(workspace: Workspace, definition: Definition) -> Survey:
     return await survey(workspace, definition, folders)
 
 
-def hand_over(workspace: Workspace, definition: Definition, folder: Path) -> None:
+def hand_over(workspace: Workspace, definition: Definition, folder: Path, *, as_json: bool) -> None:
     """Write a job for verl into a new folder and say what was written."""
     done = workspace.hand_over(definition, folder)
+    if as_json:
+        print_json(asdict(done) | {"folder": str(folder)})
+        return
     console.print(
         f"Wrote {done.train} questions to train on and {done.validation} to validate with to {folder}; "
         "see its README.md.",
@@ -62,16 +66,25 @@ def hand_over(workspace: Workspace, definition: Definition, folder: Path) -> Non
     )
 
 
-async def launch(workspace: Workspace, definition: Definition, launcher: str, written: Definition) -> None:
+async def launch(
+    workspace: Workspace, definition: Definition, launcher: str, written: Definition, *, as_json: bool
+) -> None:
     """Hand a job to a launcher, with its definition as written, and say how to find it again."""
     job = await workspace.train(definition, launcher=launcher, written=written)
-    console.print(f"Launched {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
+    _say("Launched", job, as_json=as_json)
 
 
-async def launch_again(workspace: Workspace, folder: Path) -> None:
+async def launch_again(workspace: Workspace, folder: Path, *, as_json: bool) -> None:
     """Let the job in a folder go on where it ran; raises TrainingError where none is known there."""
     job = await workspace.jobs.resume((await workspace.jobs.in_folder(folder)).id)
-    console.print(f"Resumed {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
+    _say("Resumed", job, as_json=as_json)
+
+
+def _say(what: str, job: Job, *, as_json: bool) -> None:
+    if as_json:
+        print_json(job.model_dump(mode="json"))
+    else:
+        console.print(f"{what} {job.name} ({job.id}) in {job.folder}.", markup=False, soft_wrap=True)
 
 
 def survey_values(found: Survey) -> dict[str, Any]:

@@ -20,7 +20,12 @@ QUESTION = 100
 
 def plain(text: str, style: str = "") -> Text:
     """Return text that others wrote, safe to show: no markup and nothing that steers the terminal."""
-    return Text(_STEERING.sub("\ufffd", text), style=style, overflow="fold")
+    return Text(harmless(text), style=style, overflow="fold")
+
+
+def harmless(text: str) -> str:
+    """Return text in which nothing steers the terminal."""
+    return _STEERING.sub("\ufffd", text)
 
 
 def one_line(text: str, most: int) -> str:

@@ -25,7 +25,7 @@ from orchestra_app.dataset.folder import (
     appearing,
     described,
 )
-from orchestra_app.dataset.rows import Row, chat_rows, read_row, trace_row, training_row
+from orchestra_app.dataset.rows import Row, chat_rows, read_row, row_schema, trace_row, training_row
 from orchestra_app.dataset.sharing import NOBODY, Pseudonyms, without_secrets
 from orchestra_app.dataset.table import TableFile
 from orchestra_app.dataset.tally import Tally
@@ -118,17 +118,33 @@ class _Writing:
         return self._tally
 
     async def _traces(self) -> AsyncGenerator[Trace]:
-        ids = await self._store.ids(_wanted(self._plan))
+        ids = await self._ids()
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             found = await self._store.traces(batch)
-            for trace in (found[each] for each in batch if each in found):
+            for trace in (self._agreed(found[each]) for each in batch if each in found):
                 if trace.status == "running":
                     self._tally.left_out["still running"] += 1
-                elif self._plan.shared and not (trace.consent or (self._plan.mine and trace.owner == NOBODY)):
+                elif self._plan.shared and not trace.consent:
                     self._tally.left_out["without consent"] += 1
                 else:
                     yield self._people.applied(trace) if self._hidden else trace
+
+    async def _ids(self) -> tuple[str, ...]:
+        """Return which traces are read, and count those that their verdict alone leaves out."""
+        wanted = self._plan.wanted
+        if self._plan.format != "sft" or wanted.verdict is not None:
+            return await self._store.ids(wanted)
+        # What was wrong must not be imitated, so it takes a word of its own to be exported for that.
+        right = await self._store.ids(replace(wanted, verdict="correct"))
+        if other := len({*await self._store.ids(wanted)} - {*right}):
+            self._tally.left_out["not labelled correct"] = other
+        return right
+
+    def _agreed(self, trace: Trace) -> Trace:
+        """Return a trace with the consent that is given by exporting it."""
+        given = self._plan.shared and self._plan.mine and trace.owner == NOBODY
+        return trace.model_copy(update={"consent": True}) if given else trace
 
     async def _add(self, trace: Trace, file: Rows) -> None:
         catalog = await self._catalog(trace.catalog.hash)
@@ -187,19 +203,12 @@ class _Writing:
                 file.write(without_secrets(row))
 
 
-def _wanted(plan: Plan) -> Filter:
-    # What was wrong must not be imitated, so it takes a word of its own to be exported for that.
-    if plan.format == "sft" and plan.wanted.verdict is None:
-        return replace(plan.wanted, verdict="correct")
-    return plan.wanted
-
-
 def _close(part: Path, plan: Plan, tally: Tally) -> Manifest:
     made = datetime.now(UTC)
     text = card(tally, form=plan.format, made=f"{made:%Y-%m-%d}", shared=plan.shared)
     (part / "README.md").write_text(redact(text), "utf-8")
     if plan.format in WHOLE:
-        schema = json.dumps(Trace.model_json_schema(), indent=1)
+        schema = json.dumps(row_schema(), indent=1)
         (part / "schema.json").write_text(schema + "\n", "utf-8")
     manifest = Manifest(
         version=VERSION,

@@ -53,6 +53,8 @@ async def import_traces(store: Store, path: Path) -> Imported:
         if catalogs.is_file() and catalogs != file:
             await _keep_catalogs(store, catalogs, done)
         await _keep_traces(store, file, done)
+        if not done.counts and not done.problems:
+            raise ConfigError(f"{file} holds no trace; name the folder or the file of an export.")
         if votes.is_file() and votes != file:
             await _keep_votes(store, votes, done)
     except OSError as error:
@@ -86,7 +88,7 @@ def _traces_file(path: Path, done: Imported) -> Path:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8-sig"))
         known = manifest["version"] == VERSION and manifest["format"] in FILES
         known = known and isinstance(manifest["files"], dict)
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,7 +123,7 @@ def _named(where: str, done: Imported) -> Iterator[None]:
 
 
 async def _keep_traces(store: Store, path: Path, done: Imported) -> None:
-    table = path.suffix == ".parquet"
+    table = path.suffix.lower() == ".parquet"
     rows = enumerate(read_table(path), 1) if table else _lines(path, done)
     batch: list[tuple[str, Trace]] = []
     for row, text in rows:
@@ -161,7 +163,7 @@ async def _keep_votes(store: Store, path: Path, done: Imported) -> None:
             done.problems.append(f"{where}: a trace of this pair is not here.")
 
 
-def _read(text: str) -> Trace:
+def _read(text: str | bytes) -> Trace:
     """Return the trace of one line; raises ValidationError or ValueError."""
     trace = read_row(parsed(text))
     if trace.status == "running":
@@ -171,12 +173,14 @@ def _read(text: str) -> Trace:
     return trace
 
 
-def parsed(text: str) -> dict[str, Any]:
+def parsed(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object of a line; raises ValueError that says what is wrong."""
     try:
         value = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is no whole JSON object ({error.msg} at character {error.pos}).") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no UTF-8 text at byte {error.start}.") from None
     if not isinstance(value, dict):
         raise ValueError("it is no JSON object.")
     return value
@@ -193,7 +197,7 @@ def _lines(path: Path, done: Imported) -> Iterator[tuple[int, str]]:
             try:
                 if len(line) > LONGEST:
                     raise ValueError(f"it is longer than {LONGEST >> 20} MB.")
-                if text := line.decode().strip():
+                if text := line.decode("utf-8-sig" if row == 1 else "utf-8").strip():
                     yield row, text
             except UnicodeDecodeError as error:
                 done.problems.append(f"{path.name} row {row}: it is no UTF-8 text at byte {error.start}.")

@@ -14,8 +14,17 @@ from orchestra_app.storage.rows import dump_turn
 
 Row = dict[str, Any]
 
-DERIVED = ("cost", "usage", "adherence", "correct", "simulated")
-"""What a row says besides the trace's own fields; it follows from them and is not read back."""
+DERIVED: Row = {
+    "cost": {"description": "USD of all charges", "type": "number"},
+    "usage": {"$ref": "#/$defs/Usage"},
+    "adherence": {"description": "How far the calls followed the sliders, 0 to 1", "type": "number"},
+    "correct": {
+        "description": "The verdict of the labels; null: none or unsure",
+        "type": ["boolean", "null"],
+    },
+    "simulated": {"description": "Whether any part is made up", "type": "boolean"},
+}
+"""What a row says besides the trace's own fields, each with its JSON Schema; it is not read back."""
 POLICY_ID = "Qwen/Qwen3-8B"
 """The name under which the reference prices the policy's own tokens."""
 POLICY_PRICE = Price(input=0.2, output=0.2)
@@ -39,6 +48,12 @@ def trace_row(trace: Trace, catalog: Catalog | None) -> Row:
         "simulated": simulated(trace, catalog),
     }
     return trace.model_dump(mode="json", exclude={"turns"}) | {"turns": turns} | derived
+
+
+def row_schema() -> Row:
+    """Return the JSON Schema of the rows that `trace_row` makes."""
+    schema = Trace.model_json_schema()
+    return schema | {"properties": schema["properties"] | DERIVED}
 
 
 def _turn_row(turn: Turn) -> Row:

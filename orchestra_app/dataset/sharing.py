@@ -1,10 +1,13 @@
 """What must not leave with a trace: keys and passwords always, and people's names where it is shared."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from orchestra_app.config import redact
 from orchestra_app.core.trace import Trace
+from orchestra_app.core.vote import Vote
+from orchestra_app.dataset.rows import Row, row_schema
 
 NOBODY = "local"
 """The owner on one's own machine, which names no one."""
@@ -32,11 +35,11 @@ class Pseudonyms:
         return trace.model_copy(update={"owner": self.of(trace.owner), "labels": labels})
 
 
-def without_secrets(row: Any, clean: Callable[[str], str] = redact) -> Any:
-    """Return JSON values with every known secret in their texts and keys replaced."""
+def without_secrets(row: Row, clean: Callable[[str], str] = redact) -> Row:
+    """Return a row with every known secret in its texts and keys replaced, but for the fields' own names."""
     # Looking for secrets reads the environment, so it is done once for all texts of a row.
     texts = "\n".join(_texts(row))
-    return row if clean(texts) == texts else _cleaned(row, clean)
+    return row if clean(texts) == texts else _cleaned(row, clean, _schema())
 
 
 def _texts(value: Any) -> list[str]:
@@ -53,12 +56,37 @@ def _texts(value: Any) -> list[str]:
     return found
 
 
-def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+def _cleaned(value: Any, clean: Callable[[str], str], schema: Row) -> Any:
+    """Return `value` cleaned, but for the names and the choices of text that its schema fixes."""
+    schema = _of(value, schema)
     match value:
         case str():
-            return clean(value)
+            return value if schema.keys() & {"enum", "const"} else clean(value)
         case dict():
-            return {clean(name): _cleaned(each, clean) for name, each in value.items()}
+            fixed = schema.get("properties", {})
+            return {
+                name if name in fixed else clean(name): _cleaned(each, clean, fixed.get(name, {}))
+                for name, each in value.items()
+            }
         case list():
-            return [_cleaned(each, clean) for each in value]
+            return [_cleaned(each, clean, schema.get("items", {})) for each in value]
     return value
+
+
+def _of(value: Any, schema: Row) -> Row:
+    """Return the schema that counts for `value`: what a reference means, and of several that of its type."""
+    if "$ref" in schema:
+        return _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    found = (_of(value, each) for each in schema.get("anyOf", ()))
+    return next((each for each in found if each.get("type") == _TYPES.get(type(value))), schema)
+
+
+_TYPES = {str: "string", dict: "object", list: "array"}
+
+
+@cache
+def _schema() -> Row:
+    """Return the schema of every row of a file, whose names do not contradict each other."""
+    rows = row_schema()
+    others = Vote.model_json_schema()["properties"] | {"hash": {}, "name": {}}
+    return rows | {"properties": others | rows["properties"]}

@@ -33,6 +33,8 @@ COLUMNS = {
     "trace": ("string", "the whole trace as JSON, as a line of the JSONL format has it"),
 }
 """The written schema: each column's type and what it holds."""
+TEXTS = ("string", "large_string", "string_view", "binary", "large_binary")
+"""Arrow's types of a column that can hold JSON texts."""
 BATCH = 200
 """Traces of one row group; their JSON is held in memory together."""
 
@@ -64,17 +66,27 @@ class TableFile:
             self._rows = []
 
 
-def read_table(path: Path) -> Iterator[str]:
+def read_table(path: Path) -> Iterator[str | bytes]:
     """Yield the JSON text of each trace in a Parquet file; raises StorageError where it is none of ours."""
     pyarrow, parquet = _pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
-            if "trace" not in file.schema_arrow.names:
-                raise StorageError(f"{path} has no column `trace`; export the traces again as parquet.")
+            if not _holds_traces(file.schema_arrow):
+                raise StorageError(
+                    f"{path} has no column `trace` of texts; export the traces again as parquet."
+                )
             for batch in file.iter_batches(batch_size=BATCH, columns=["trace"]):
                 yield from (text or "" for text in batch.column(0).to_pylist())
     except (pyarrow.ArrowException, OSError) as error:
         raise StorageError(f"{path} is no whole Parquet file; export it again.") from error
+
+
+def _holds_traces(schema: Any) -> bool:
+    if "trace" not in schema.names:
+        return False
+    kind = schema.types[schema.names.index("trace")]
+    # What is marked as JSON is stored as a text.
+    return str(getattr(kind, "storage_type", kind)) in TEXTS
 
 
 def _columns(row: Row) -> Row:

@@ -39,6 +39,7 @@ class Telemetry:
             ) from None
         if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
             raise ConfigError("The collector's address must begin with http:// or https://.")
+        self._address = _address(endpoint)
         self._exporter: Any = OTLPSpanExporter(endpoint=endpoint, timeout=timeout)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -49,7 +50,7 @@ class Telemetry:
         found = [span for trace in traces for span in _readable(trace)]
         if await asyncio.to_thread(self._exporter.export, found) is not SpanExportResult.SUCCESS:
             raise ConfigError(
-                "The collector took no spans: check OTEL_EXPORTER_OTLP_ENDPOINT and that it is running."
+                f"The collector at {self._address} took no spans: check the address and that it is running."
             )
 
     def begin(self, trace: Trace) -> None:
@@ -68,6 +69,14 @@ class Telemetry:
             await self.send([trace])
         except ConfigError as error:
             _log.warning("Trace %s was not sent. %s", trace.id, error)
+
+
+def _address(endpoint: str | None) -> str:
+    """Return where spans are sent, without a password, and the variable that says so."""
+    named = next((name for name in _ADDRESSES if os.environ.get(name, "").strip()), "")
+    parts = urlsplit(endpoint or os.environ.get(named, ""))
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return shown if endpoint else f"{shown} ({named})"
 
 
 def _readable(trace: Trace) -> list[Any]:

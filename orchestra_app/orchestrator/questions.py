@@ -53,6 +53,11 @@ class QuestionSet:
         return QuestionSet(self.title, self.questions[:limit], self.refused)
 
 
+def is_rehearsal(name: str) -> bool:
+    """Return whether a question set's name means the rehearsal, not a file."""
+    return name == "rehearsal" or name.startswith("rehearsal:")
+
+
 def from_rehearsal(split: str) -> QuestionSet:
     """Return a split of the rehearsal, the kinds of question in turn; raises ConfigError."""
     if split not in rehearsal.SPLITS:

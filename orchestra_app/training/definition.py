@@ -13,6 +13,7 @@ from orchestra_app.catalogs.writer import toml_text
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.task import Budget, Preference
 from orchestra_app.core.value import Value
+from orchestra_app.orchestrator.questions import is_rehearsal
 
 NONE = "none"
 """How TOML, which has no null, says that there is no limit."""
@@ -183,7 +184,7 @@ class Definition(Value):
     def files(self) -> dict[str, str]:
         """The files that it names: of a catalogue, question sets and the starting policy, by setting."""
         named = {"questions": self.questions, "evaluate_on": self.evaluate_on}
-        found = {name: file for name, file in named.items() if not file.startswith("rehearsal")}
+        found = {name: file for name, file in named.items() if not is_rehearsal(file)}
         if self.catalog.endswith(".toml"):
             found["catalog"] = self.catalog
         if not self.base.startswith(BUNDLED) and Path(self.base).expanduser().is_dir():

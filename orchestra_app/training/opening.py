@@ -11,7 +11,7 @@ from orchestra_app.core.errors import ConfigError, TrainingError
 from orchestra_app.core.usage import Price
 from orchestra_app.orchestrator.accounts import Account
 from orchestra_app.orchestrator.policy import Policy
-from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal
+from orchestra_app.orchestrator.questions import Question, from_file, from_rehearsal, is_rehearsal
 from orchestra_app.storage.outcomes import Wanted
 from orchestra_app.training.checkpoint import CARD, read_card
 from orchestra_app.training.damage import readable
@@ -35,7 +35,7 @@ async def starting_place(world: World, base: str) -> str:
 
 def question_set(name: str) -> tuple[Question, ...]:
     """Return the questions of a set with gold answers; raises ConfigError where it has none."""
-    if name.startswith("rehearsal"):
+    if is_rehearsal(name):
         found = from_rehearsal(name.partition(":")[2] or "train")
     else:
         found = from_file(Path(name).expanduser())

@@ -1,7 +1,7 @@
 """The public API: `ask`, `trace`, `traces`, `label` and `frontier`, by the rules and caps of the page."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from orchestra_app.frontier.report import export, report
 from orchestra_app.orchestrator.runs import Run
 from orchestra_app.ui.asking import Desk, begin, find, judge, look
 from orchestra_app.ui.labels import Details
-from orchestra_app.ui.links import SORTS, clean, wanted
+from orchestra_app.ui.links import SORTS, clean, misread, wanted
 from orchestra_app.ui.sweeping import LABELLED, gathered
 from orchestra_app.ui.visitor import Visitor, returned
 from orchestra_app.ui.wish import Wish
@@ -139,7 +139,9 @@ def _traces(desk: Desk) -> Endpoint:
             "group": group,
             "parent": parent,
             "who": who,
+            "sort": sort,
         }
+        _refuse(misread(filters))
         filter_, order = wanted(clean(filters), caller), sort if sort in SORTS else SORTS[0]
         with _sentences():
             found = await desk.workspace.store.list(filter_, page=page, size=size, sort=order)
@@ -148,9 +150,16 @@ def _traces(desk: Desk) -> Endpoint:
     return traces
 
 
+def _refuse(misread: Mapping[str, str]) -> None:
+    """Raise where a filter cannot be read: without it the call would return more than was asked for."""
+    if misread:
+        told = (f"`{name}` must be {expected}" for name, expected in misread.items())
+        raise gr.Error(f"{'; '.join(told)}.", print_exception=False)
+
+
 def _label(desk: Desk) -> Endpoint:
     async def label(
-        request: gr.Request, id: str, verdict: str, gold: str = "", visitor: str = ""
+        request: gr.Request, id: str, verdict: str, gold: str | float = "", visitor: str = ""
     ) -> dict[str, Any]:
         """Keep a verdict (`correct`, `incorrect` or `unsure`) on a trace of the visitor and return it."""
         who = desk.door.visitor(request, visitor)

@@ -80,9 +80,9 @@ async def taken_in(desk: Desk, visitor: Visitor, file: Any) -> Imported:
     """Keep the traces of an uploaded export; raises ConfigError for anybody but an admin or an odd file."""
     _refuse(visitor)
     texts, path = TEXTS[visitor.language], Path(str(file or ""))
-    if path.suffix not in (".zip", ".jsonl", ".parquet") or not path.is_file():
+    if path.suffix.lower() not in (".zip", ".jsonl", ".parquet") or not path.is_file():
         raise ConfigError(texts["exchange_odd_file"])
-    if path.suffix != ".zip":
+    if path.suffix.lower() != ".zip":
         return await import_traces(desk.workspace.store, path)
     with TemporaryDirectory(prefix="orchestra-import-") as folder:
         await asyncio.to_thread(_unpack, path, Path(folder), texts)

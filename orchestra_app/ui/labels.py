@@ -14,6 +14,8 @@ from orchestra_app.scoring.verdict import MATCH, MATHS, NO_ANSWER
 
 MAX_GOLD = 20_000
 MAX_NOTE = 4_000
+BIGGEST = 1e300
+"""Size of the largest number that is taken for a right answer."""
 VERDICTS: Mapping[str, bool | None] = {"correct": True, "incorrect": False, "unsure": None}
 MARKS: Mapping[str, bool | None] = {"useful": True, "wasteful": None, "wrong": False}
 """What a mark on a call stands for in its label's `correct`."""
@@ -31,7 +33,7 @@ class Details:
 
     def fields(self, texts: Texts) -> dict[str, Any]:
         """Return the label's fields that were filled in; raises ConfigError for one that cannot be kept."""
-        gold, note = (each.strip() if isinstance(each, str) else "" for each in (self.gold, self.note))
+        gold, note = _typed(self.gold, texts), self.note.strip() if isinstance(self.note, str) else ""
         if len(gold) > MAX_GOLD:
             raise ConfigError(texts["long_gold"].format(limit=f"{MAX_GOLD:,}"))
         if len(note) > MAX_NOTE:
@@ -42,10 +44,21 @@ class Details:
         return {name: value for name, value in given.items() if value}
 
 
+def _typed(gold: Any, texts: Texts) -> str:
+    """Return a right answer as text, which a program may send as a number; raises ConfigError."""
+    if isinstance(gold, str):
+        return gold.strip()
+    if gold is None:
+        return ""
+    if isinstance(gold, int | float) and not isinstance(gold, bool) and abs(gold) <= BIGGEST:
+        return str(gold)
+    raise ConfigError(texts["labels_bad_gold"])
+
+
 def whole(owner: str, verdict: Any, details: Details, texts: Texts) -> Label:
     """Return a verdict on a whole trace; raises ConfigError."""
     if not isinstance(verdict, str) or verdict not in VERDICTS:
-        raise ConfigError(texts["no_such"].format(field=texts["verdict"]))
+        raise ConfigError(texts["labels_bad_verdict"].format(known=", ".join(VERDICTS)))
     return made(texts, correct=VERDICTS[verdict], by=owner, **details.fields(texts))
 
 

@@ -50,6 +50,19 @@ def unread(values: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def misread(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what can stand in a filter or `sort`, by the name of each that is given and not read whole."""
+    # The newest is what a link leaves out.
+    kept = clean(values) | {"sort": SORTS[0]} if values.get("sort") == SORTS[0] else clean(values)
+    texts = {name: value.strip() for name, value in values.items() if isinstance(value, str)}
+    return {
+        name: expected
+        for name, expected in _EXPECTED.items()
+        if texts.get(name, values.get(name)) not in (None, "")
+        and (name not in kept or len(texts.get(name, "")) > LONGEST)
+    }
+
+
 def wanted(fields: Fields, visitor: Visitor) -> Filter:
     """Return the filter that cleaned fields make; only an admin sees the traces of others."""
     amounts = {name: float(value) for name, value in fields.items() if _READERS[name] is _amount}
@@ -131,6 +144,15 @@ _READERS: Mapping[str, Callable[[Any], str]] = {
     "until": _day,
     "sort": _one_of(*SORTS[1:]),
     "number": _number,
+}
+_TOLD: Mapping[Callable[[Any], str], str] = {_amount: "a number from 0", _day: "a day such as 2026-01-31"}
+_EXPECTED = {
+    name: _TOLD.get(reader, f"a text of at most {LONGEST} characters")
+    for name, reader in _READERS.items()
+    if reader is not _number
+} | {
+    name: f"one of {', '.join(choices)}"
+    for name, choices in (("status", STATUSES), ("verdict", VERDICTS), ("sort", SORTS))
 }
 
 

@@ -56,10 +56,11 @@ def _row(summary: Summary, texts: Texts, you: str | None) -> Markup:
         tag("span", person(summary.owner, you, texts), class_="who") if others else None,
         tag("time", moment(summary.started_at), datetime=summary.started_at.isoformat()),
     ]
+    error = texts["ended_stopped"] if summary.status == "stopped" else summary.error
     return tag(
         "button",
         tag("span", tag("bdi", summary.question), class_="asked"),
-        tag("span", tag("bdi", summary.answer or summary.error or "–"), class_="got"),
+        tag("span", tag("bdi", summary.answer or error or "–"), class_="got"),
         tag("span", *facts, class_="facts"),
         tag("span", verdict, class_="verdict"),
         tag("span", dollars(summary.cost), class_="cost"),

@@ -54,7 +54,9 @@ def _body(trace: Trace, texts: Texts) -> Markup:
     if trace.answer is not None:
         return tag("div", trace.answer.strip() or "–", class_="text", dir="auto", role="status")
     said = tag("div", texts[f"ended_{trace.status}"], class_="text none", role="status")
-    return tag("div", said, tag("p", trace.error, class_="trouble", dir="auto") if trace.error else None)
+    # That it was stopped has been said.
+    why = trace.error and trace.status != "stopped"
+    return tag("div", said, tag("p", trace.error, class_="trouble", dir="auto") if why else None)
 
 
 def _figures(trace: Trace, texts: Texts) -> list[Markup | None]:

@@ -1,4 +1,4 @@
-undrawn => {
+texts => {
   // Gradio keeps a status of every input of every event that ever ran, and copies them all at each step of any
   // event. It joins them to the list of what shows progress; where that is empty, the whole is.
   const unkept = events => {
@@ -18,7 +18,7 @@ undrawn => {
   // It closes its stream when the page is being left, and would then say on it that the server is lost.
   addEventListener('beforeunload', () => document.documentElement.classList.add('leaving'));
 
-  const PATIENCE = 20_000, language = /^zh\b/i.test(navigator.language) ? 'zh' : 'en';
+  const PATIENCE = 20_000, said = texts[/^zh\b/i.test(navigator.language) ? 'zh' : 'en'];
   const typing = node => node && node.type !== 'radio' && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
   const seen = node => node && node.offsetParent !== null && !node.disabled;
   const verdicts = { 1: 'correct', 2: 'incorrect', 3: 'unsure', s: 'skip', u: 'undo' };
@@ -47,6 +47,8 @@ undrawn => {
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
+    // What lies under an open dialog is not seen.
+    if ([...document.querySelectorAll('[role=dialog]')].some(each => each.getClientRects().length)) return;
     const button = meant(event);
     if (!button) return;
     event.preventDefault();
@@ -61,7 +63,7 @@ undrawn => {
     pressed = null;
     document.querySelector('#undrawn')?.remove();
     if (drawn()) return requestAnimationFrame(() => document.querySelector('#ask')?.click());
-    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: undrawn[language] });
+    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: said.undrawn });
     const box = Object.assign(document.createElement('div'), { id: 'undrawn', className: 'sheet' });
     box.append(told);
     document.querySelector('.question-card').after(box);
@@ -98,4 +100,67 @@ undrawn => {
     if (head.classList.contains('open')) head.click();
   };
   if (matchMedia('(max-width: 760px)').matches) fold();
+
+  // What is said about a field opens the folds that the field lies in.
+  document.addEventListener('click', event => {
+    if (!event.target.closest?.('#ask')) return;
+    const until = performance.now() + 5_000;
+    const open = () => {
+      const told = document.querySelector('#settings .validation-error');
+      if (!told) return performance.now() < until && requestAnimationFrame(open);
+      const folds = [...document.querySelectorAll('#settings, #settings *')].filter(each => each.contains(told));
+      const closed = folds.flatMap(each => [...each.children]).filter(each => each.matches('button.label-wrap:not(.open)'));
+      closed.forEach(each => each.click());
+      if (closed.length) requestAnimationFrame(() => told.closest('.block')?.querySelector('input')?.focus());
+    };
+    open();
+  });
+
+  // A control that a key has pressed may go, or be of no use until later: the focus passes to its heir.
+  const heirs = [
+    ['#ask', '#stop'], ['#stop', '#ask'], ['.undo', '[id$=verdict-correct]'], ['#blind-voting button', '#blind-undo'],
+    ['#blind-undo', '#blind-better-a'], ['#frontier-stop', '#frontier-resume'], ['#older', '#newer'], ['#newer', '#older'],
+    ['#traces .empty button', '#find textarea, #find input'],
+  ];
+  document.addEventListener('click', event => {
+    if (document.activeElement === document.body || event.detail) return;
+    const heir = heirs.find(([pressed]) => event.target.closest?.(pressed))?.[1], until = performance.now() + 10_000;
+    const pass = () => {
+      const next = [...document.querySelectorAll(heir)].find(seen), lost = document.activeElement === document.body;
+      if (lost && next) return next.focus();
+      if (performance.now() < until && (lost || document.activeElement === event.target)) requestAnimationFrame(pass);
+    };
+    if (heir) pass();
+  });
+
+  // A server that was started again knows neither this page's form nor its run: the page has to be loaded again.
+  const KEPT = 'orchestra question', { app_id: known, root, api_prefix: prefix } = window.gradio_config ?? {};
+  let looked = performance.now();
+  const look = async () => {
+    if (!known || performance.now() - looked < 5_000 || document.querySelector('#restarted')) return;
+    looked = performance.now();
+    const answer = await fetch(`${root}${prefix ?? ''}/app_id`).catch(() => null);
+    const now = answer?.ok && (await answer.json()).app_id;
+    if (!now || now === known) return;
+    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: said.restarted });
+    const button = Object.assign(document.createElement('button'), { type: 'button', textContent: said.reload });
+    button.addEventListener('click', () => {
+      sessionStorage.setItem(KEPT, document.querySelector('#question textarea')?.value ?? '');
+      location.reload();
+    });
+    const box = Object.assign(document.createElement('div'), { id: 'restarted', className: 'sheet' });
+    box.append(told, button);
+    document.body.append(box);
+  };
+  for (const kind of ['pointerdown', 'keydown', 'focus']) addEventListener(kind, look, true);
+  const kept = sessionStorage.getItem(KEPT);
+  const give = () => {
+    const field = document.querySelector('#question textarea');
+    if (!field || !drawn()) return requestAnimationFrame(give);
+    sessionStorage.removeItem(KEPT);
+    if (field.value) return;
+    field.value = kept;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  if (kept) give();
 }

@@ -54,6 +54,7 @@ ENGLISH = {
     "odd_question": "The question holds characters that cannot be stored; remove them and ask again.",
     "unknown_slider": "There is no slider {name}; choose one of: {known}.",
     "bad_slider": "The slider {name} must stand between 0 and 1.",
+    "bad_soft": "Give true or false for soft.",
     "bad_exclusion": "Nothing here is called {name}, so it cannot be excluded.",
     "bad_budget_cost": "Give a budget from ${least} to ${most}, or leave it empty.",
     "bad_budget_seconds": "Give {least} to {most} seconds, or leave it empty.",
@@ -65,6 +66,8 @@ ENGLISH = {
     "too_many": "You have {number} questions under way; wait until one is done, or stop it.",
     "no_trace": "There is no trace {id} that you may see.",
     "undrawn": "The sliders could not be drawn, so nothing was asked: reload the page.",
+    "restarted": "The server was started again, so this page no longer works. Your question is kept.",
+    "reload": "Reload the page",
     "no_such": "Choose something from the list of {field}.",
     # a run
     "answer": "Answer",

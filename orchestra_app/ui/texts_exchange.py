@@ -20,7 +20,7 @@ ENGLISH = {
     "exchange_make": "Make the file",
     "exchange_file": "Download",
     "exchange_hint": "The filters above apply.",
-    "exchange_made": "{traces} traces, {rows} rows, {simulated} of them simulated.",
+    "exchange_made": "Traces: {traces}, simulated: {simulated} · rows: {rows}.",
     "exchange_left": "Left out: {left}.",
     "exchange_import": "Import a file",
     "exchange_admins": "Only an administrator of this page may do that.",
@@ -86,6 +86,7 @@ _REASONS = {
     "with the chat protocol, which the reference does not run": "使用聊天协议，参考系统不支持",
     "with no gold answer": "没有标准答案",
     "with no turn": "没有轮次",
+    "not labelled correct": "未标为正确",
     "with a model without a known price": "含有价格未知的模型",
 }
 """Why an export leaves traces out, as `dataset.export` counts it."""

@@ -81,7 +81,7 @@ ENGLISH = remarks.ENGLISH | {
     "frontier_resume": "Go on",
     "frontier_yes": "Start it",
     "frontier_no": "Not now",
-    "frontier_plan": "{runs} runs: {questions} questions × {settings} settings × {repeats} · about "
+    "frontier_plan": "Runs: {runs} (questions: {questions} × settings: {settings} × {repeats}) · about "
     "{likely}, {most} at most · {time} · cap {cap} · {money}",
     "frontier_plan_unanswered": "{count} of the questions have no answer to compare with: they stay "
     "unjudged until somebody labels them.",

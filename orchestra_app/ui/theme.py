@@ -192,11 +192,15 @@ def css() -> str:
     return "\n".join([*_faces(), *(sheet.read_text(encoding="utf-8") for sheet in sheets)])
 
 
+SCRIPTED = ("undrawn", "restarted", "reload")
+"""Texts that the page's own script says."""
+
+
 def script() -> str:
     """Return the page's own script: shortcuts, and the settings folded on a phone."""
     source = (HERE / "page.js").read_text(encoding="utf-8")
-    undrawn = {language: texts["undrawn"] for language, texts in TEXTS.items()}
-    return f"() => ({source})({json.dumps(undrawn)})"
+    said = {language: {name: texts[name] for name in SCRIPTED} for language, texts in TEXTS.items()}
+    return f"() => ({source})({json.dumps(said)})"
 
 
 def _faces() -> list[str]:

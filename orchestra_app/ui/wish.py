@@ -37,7 +37,7 @@ class Wish:
             excluded=tuple(self.excluded or ()),
             cost=float(self.cost),
             latency=float(self.latency),
-            soft=bool(self.soft),
+            soft=self.soft,
         )
 
     @property
@@ -68,6 +68,7 @@ def problems(wish: Wish, catalog: Catalog) -> list[Problem]:
     """Return what is wrong with a wish, the question first; empty where it can be asked."""
     found = [_question(wish.question), *_sliders(wish, catalog), _excluded(wish.excluded, catalog)]
     found += [
+        None if isinstance(wish.soft, bool) else Problem("soft", "bad_soft"),
         _limit("budget_cost", wish.budget_cost, 0.0, MAX_COST),
         _limit("budget_seconds", wish.budget_seconds, 1.0, MAX_SECONDS),
         _whole("budget_turns", wish.budget_turns, 1, MAX_TURNS),

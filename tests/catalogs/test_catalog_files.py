@@ -209,6 +209,14 @@ def test_a_mistake_is_said_with_its_line_its_key_and_what_is_expected(
     assert check(path)[0] == said.splitlines()[0]
 
 
+@pytest.mark.parametrize(("old", "new", "line"), [row[1:4] for row in BAD[:4]])
+def test_a_file_with_the_line_ends_of_windows_has_its_mistakes_on_the_same_lines(tmp_path, old, new, line):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(GOOD.replace(old, new, 1).replace("\n", "\r\n").encode())
+    (problem,) = check(file)
+    assert problem.startswith(f"{file}, line {line}:")
+
+
 def test_a_simulated_catalogue_names_nothing_that_costs_real_money(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(GOOD.replace('name = "mine"', 'name = "mine"\nsimulated = true', 1))

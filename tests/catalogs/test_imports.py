@@ -247,3 +247,16 @@ def test_two_models_of_one_short_name_stay_two(tmp_path):
     ids = {name: model.id for name, model in models.items() if "thinker" in name}
     assert ids == {"thinker-7b": "acme/thinker-7b", "other-thinker-7b": "other/thinker-7b"}
     assert [price.input for name in ids if (price := models[name].price)] == [1, 3]
+
+
+def test_an_entry_of_the_mapping_that_no_alias_uses_is_noted(tools_json):
+    mapping = {"answer-1": "gpt-6", "anwser-4": "gpt-6", "search-9": "gpt-6"}
+    _, notes = import_tools(tools_json(TOOLS), tools_json(mapping, "mapping.json"))
+    assert [name for name in mapping if any(f"{name!r} is no alias" in note for note in notes)] == [
+        *("anwser-4", "search-9")
+    ]
+
+
+def test_a_second_function_of_one_name_does_not_take_the_place_of_the_first(tools_json):
+    with pytest.raises(ConfigError, match="two functions answer"):
+        import_tools(tools_json([*TOOLS, ALONE]))

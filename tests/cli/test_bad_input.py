@@ -1,5 +1,6 @@
 """Bad input on the command line: exit code 2, one sentence that says what to do, nothing spent or kept."""
 
+import json
 import os
 import sqlite3
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence_and_keeps_nothing(orchestra
         ("ask", SUM, "--seed", "x"),
         ("ask", SUM, "--unknown"),
         ("traces", "list", "--size", "0"),
+        ("traces", "list", "--page", "99999999999999999999"),
         ("traces", "list", "--verdict", "good"),
         ("serve", "--port", "70000"),
     ],
@@ -144,6 +146,23 @@ def test_an_error_in_a_catalogue_is_named_by_line_and_key(orchestra, tmp_path, m
     monkeypatch.setenv("ORCHESTRA_CATALOG", str(file))
     assert place in orchestra("traces", "list").complaint
     assert orchestra("doctor").code == 2
+
+
+def test_what_a_foreign_file_says_neither_steers_the_terminal_nor_passes_for_a_line(
+    orchestra, asked, tmp_path
+):
+    rows, table = tmp_path / "some.jsonl", tmp_path / "mine.toml"
+    trace = orchestra("traces", "show", asked, "--json").json
+    rows.write_text(json.dumps(trace | {"\x1b]0;pwned\x07\x1b[2J\nImported 9 traces.": 1}) + "\n")
+    table.write_text(
+        '"\\u001b[31mred\\nmine.toml is a catalogue." = 1\n' + (FOLDER / "live.toml").read_text()
+    )
+    for arguments in (("import", str(rows)), ("catalog", "check", str(table))):
+        ended = orchestra(*arguments)
+        assert ended.code == 2 and ended.err.count("\n") == 1
+        assert "\x1b" not in ended.err and "\x07" not in ended.err and "\ufffd" in ended.err
+    said = orchestra("ask", SUM, "--catalog", str(table)).err
+    assert "\x1b" not in said and "\ufffd" in said
 
 
 def test_a_setting_that_cannot_be_used_is_named(orchestra, monkeypatch):

@@ -99,11 +99,27 @@ def test_conversations_are_the_prompts_that_were_read_and_the_calls_made(orchest
         (("--push", "traces"), "user/dataset"),
         (("--push", "ann/traces"), "HF_TOKEN"),
         (("--public",), "--push"),
+        (("--mine",), "--mine goes with --consented-only"),
+        (("--format", "sft"), "1 not labelled correct"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_one_sentence(orchestra, asked, tmp_path, arguments, said):
     assert said in orchestra("export", str(tmp_path / "out"), *arguments).complaint
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_of_ones_own_keeps_the_consent_when_it_is_read_elsewhere(orchestra, asked, home, tmp_path):
+    assert orchestra("export", str(tmp_path / "out"), "--consented-only", "--mine").code == 0
+    shutil.rmtree(home)
+    assert orchestra("import", str(tmp_path / "out")).code == 0
+    again = orchestra("export", str(tmp_path / "again"), "--consented-only")
+    assert again.code == 0 and "Exported 1 trace" in again.out and "Left out" not in again.out
+
+
+def test_the_help_of_an_export_says_what_its_options_mean(orchestra, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = " ".join(orchestra("export", "--help").out.split())
+    assert "sft takes only those labelled correct" in shown and "With --consented-only or --push" in shown
 
 
 def test_an_import_names_what_is_broken_keeps_the_rest_and_exits_2(orchestra, asked, tmp_path):
@@ -114,6 +130,8 @@ def test_an_import_names_what_is_broken_keeps_the_rest_and_exits_2(orchestra, as
     assert ended.code == 2 and ended.out == "Imported 1 trace.\n"
     assert "some.jsonl row 2: " in ended.err and "And 11 further problems." in ended.err
     assert "There is no" in orchestra("import", str(tmp_path / "nowhere")).complaint
+    file.write_text("\n")
+    assert "some.jsonl holds no trace" in orchestra("import", str(file)).complaint
 
 
 def test_an_answer_is_judged_by_comparing_it_and_labelled_once(orchestra, asked):
@@ -152,6 +170,7 @@ def test_a_judge_beyond_its_budget_is_not_asked(orchestra, asked, judge):
         (("--judge", "nobody"), "choose one of"),
         (("--judge", "gpt-5", "--catalog", "live"), "cannot judge now"),
         (("--budget-cost", "much"), "--budget-cost"),
+        (("--catalog", "nope"), "--catalog goes with --judge"),
     ],
 )
 def test_a_judge_that_cannot_be_asked_is_refused_in_one_sentence(orchestra, asked, arguments, said):

@@ -72,6 +72,13 @@ def test_a_file_of_ones_own_is_asked_and_its_broken_rows_are_named(orchestra, tm
     assert figures["rules"]["accuracy"] > 0.9 and figures["do-nothing"]["accuracy"] == 0
 
 
+def test_a_file_whose_name_begins_like_the_rehearsal_is_asked(orchestra, tmp_path, monkeypatch):
+    (tmp_path / "rehearsal-mine.csv").write_text("question,answer\nWhat is 12 * 7?,84\n")
+    monkeypatch.chdir(tmp_path)
+    ended = orchestra("frontier", "--set", "rehearsal-mine.csv", "--json")
+    assert ended.json["title"] == "rehearsal-mine.csv" and "7 runs left of 7" in ended.err
+
+
 def test_saved_traces_are_a_question_set_and_labelled_ones_a_frontier(orchestra):
     ids = [orchestra("ask", f"What is {n} * 7?", "--json").json["id"] for n in range(3)]
     ended = orchestra("frontier", "--set", "traces", "--json")
@@ -87,6 +94,7 @@ def test_saved_traces_are_a_question_set_and_labelled_ones_a_frontier(orchestra)
 TYPED = [
     (("--set", "nothing"), "rehearsal:heldout"),
     (("--set", "rehearsal:test"), "rehearsal:heldout"),
+    (("--set", "rehearsalfoo"), "no question set"),
     (("--set", "/nowhere/mine.csv"), "mine.csv"),
     (("--set", "traces"), "orchestra ask"),
     ((), "No trace of the catalogue rehearsal is labelled"),

@@ -6,6 +6,7 @@ import pytest
 
 from orchestra_app.catalogs import bundled, load_catalog
 from orchestra_app.catalogs.files import FOLDER
+from tests.dataset.fake_collector import FakeCollector
 
 SUM = "What is 6 * 7?"
 
@@ -68,6 +69,15 @@ def test_the_latest_label_counts(orchestra, asked):
     assert "✗ incorrect" in orchestra("traces", "show", asked).out
 
 
+def test_traces_are_sent_once_each_and_unknown_ones_are_refused(orchestra, asked):
+    with FakeCollector() as collector:
+        to = ("--endpoint", collector.url)
+        assert "no trace 'nothing'" in orchestra("traces", "send", asked, "nothing", *to).complaint
+        assert collector.spans == []
+        assert orchestra("traces", "send", asked, asked, *to).out == "Sent 1 of 1 traces.\n"
+    assert len({span.span_id for span in collector.spans}) == len(collector.spans) > 0
+
+
 @pytest.mark.parametrize("name", bundled())
 def test_every_bundled_catalogue_checks(orchestra, name):
     assert orchestra("catalog", "check", name).code == 0
@@ -105,6 +115,12 @@ def test_doctor_names_every_part_with_its_reason_and_is_content_without_keys(orc
     for text in (str(home)[:40], "database", "sandbox", "simulated experts", "OPENAI_API_KEY", *bundled()):
         assert text in shown
     assert "broken" not in shown
+
+
+def test_doctor_calls_no_policy_working_where_no_model_can_be_reached(orchestra):
+    lines = [line.split() for line in orchestra("doctor").out.splitlines()]
+    states = [line[1] for line in lines if line[:1] == ["policy"]]
+    assert states == ["works" if load_catalog(name).simulated else "optional" for name in bundled()]
 
 
 def test_doctor_names_a_catalogue_of_the_users_own(orchestra, monkeypatch, tmp_path):

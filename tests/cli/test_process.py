@@ -87,7 +87,58 @@ def test_a_reader_that_has_gone_is_no_error():
     assert process.returncode == 141
 
 
-@pytest.mark.parametrize("arguments", [["ask", SUM, "--json"], ["traces", "list"]])
+@pytest.mark.parametrize("arguments", [["traces", "list"], ["doctor"], ["ask", "--help"], ["ask", "--no"]])
+def test_a_reader_that_has_gone_is_none_of_what_is_drawn_either(arguments):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run([*ORCHESTRA, *arguments], cwd=ROOT, stdout=write, stderr=write, check=False)
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+
+
+def export_in_progress(folder: Path) -> subprocess.Popen[bytes]:
+    """Start an export and return it as soon as its hidden folder is there."""
+    process = subprocess.Popen(
+        [*ORCHESTRA, "export", str(folder / "out"), "--format", "parquet"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 60
+    while not list(folder.glob(".out.*.part")) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_export_that_is_stopped_leaves_no_half_of_it(tmp_path, number):
+    assert orchestra("ask", SUM, "--json").returncode == 0
+    (folder := tmp_path / "exports").mkdir()
+    with export_in_progress(folder) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("module", ["orchestra_app.cli", "orchestra_app.workspace", "typer"])
+def test_an_interrupt_while_the_program_loads_is_quiet(module):
+    code = (
+        "import runpy, signal, sys\n"
+        "class Interrupted:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "runpy.run_module('orchestra_app', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("arguments", [["ask", SUM, "--json"], ["traces", "list"], ["ask", "--help"]])
 def test_an_output_that_cannot_be_written_is_a_sentence(arguments):
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*ORCHESTRA, *arguments], cwd=ROOT, stdout=full, stderr=-1, check=False)

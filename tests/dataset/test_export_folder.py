@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from orchestra_app.core.errors import ConfigError, StorageError
 from orchestra_app.core.trace import Trace
 from orchestra_app.core.vote import Vote
 from orchestra_app.dataset.export import Plan, export
-from orchestra_app.dataset.folder import Format, described
+from orchestra_app.dataset.folder import WHOLE, Format, described
+from orchestra_app.dataset.imports import import_traces
 from orchestra_app.storage.queries import Filter
 from orchestra_app.storage.store import Store
 from tests.scoring.scored_traces import label
@@ -50,6 +52,34 @@ async def test_an_export_holds_its_traces_their_catalogues_a_card_and_hashes_of_
         said["files"] == {name: described(out / name) for name in said["files"]} and len(said["files"]) == 4
     )
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+def unnamed(value: Any, schema: dict[str, Any], known: dict[str, Any]) -> list[str]:
+    """Return the names in a value that its JSON Schema does not allow, or requires and does not find."""
+    if "$ref" in schema:
+        return unnamed(value, known[schema["$ref"].rpartition("/")[2]], known)
+    if "anyOf" in schema:
+        return min((unnamed(value, each, known) for each in schema["anyOf"]), key=len)
+    if isinstance(value, list):
+        return [name for each in value for name in unnamed(each, schema.get("items", {}), known)]
+    if not isinstance(value, dict):
+        return []
+    named, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    found = [name for name in schema.get("required", ()) if name not in value]
+    for name, each in value.items():
+        if name not in named and others is False:
+            found.append(name)
+        found += unnamed(each, named.get(name, others if isinstance(others, dict) else {}), known)
+    return found
+
+
+async def test_the_schema_knows_every_name_in_the_rows(store, tmp_path):
+    out = tmp_path / "out"
+    await export(await filled(store, one("a", labels=[label(True)]), one("b")), out, Plan())
+    schema = json.loads((out / "schema.json").read_text("utf-8"))
+    for row in lines(out):
+        assert unnamed(row, schema, schema["$defs"]) == []
+        assert unnamed(row | {"surprise": 1}, schema, schema["$defs"]) == ["surprise"]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -95,9 +125,14 @@ async def test_what_is_shared_has_consent_and_names_nobody(store, tmp_path):
     for path in (tmp_path / "shared").iterdir():
         assert "visitor:0123" not in path.read_text() and "hf:bob" not in path.read_text()
     await export(store, tmp_path / "mine", Plan(shared=True, mine=True))
-    assert [row["id"] for row in lines(tmp_path / "mine")] == ["mine", "yes"]
+    assert [(row["id"], row["consent"]) for row in lines(tmp_path / "mine")] == [
+        *(("mine", True), ("yes", True))
+    ]
+    assert (await store.get("mine")).consent is False
     await export(store, tmp_path / "all", Plan())
-    assert [row["owner"] for row in lines(tmp_path / "all")] == ["local", "visitor:0123", "visitor:0123"]
+    rows = lines(tmp_path / "all")
+    assert [row["owner"] for row in rows] == ["local", "visitor:0123", "visitor:0123"]
+    assert [row["consent"] for row in rows] == [False, False, True]
 
 
 async def test_a_blind_vote_is_shared_where_both_traces_are_and_names_nobody(store, tmp_path):
@@ -130,6 +165,27 @@ async def test_no_key_leaves_whatever_it_stands_in(store, tmp_path, monkeypatch,
         assert "0123" not in content.replace(CATALOG.model_dump_json(), ""), path.name
 
 
+@pytest.mark.parametrize("secret", ["answer", "arguments"])
+@pytest.mark.parametrize("form", WHOLE)
+async def test_a_password_that_is_a_word_of_the_files_spoils_none_of_them(
+    store, open_store, tmp_path, monkeypatch, form, secret
+):
+    trace = one("a", labels=[label(True)])
+    turn = trace.turns[0]
+    call = turn.reply.calls[0].model_copy(update={"arguments": {"query": "x", secret: secret}})
+    reply = turn.reply.model_copy(update={"calls": (call,)})
+    turns = [turn.model_copy(update={"reply": reply}), *trace.turns[1:]]
+    await filled(store, trace.model_copy(update={"turns": turns}))
+    monkeypatch.setenv("DB_PASSWORD", secret)
+    out = tmp_path / "out"
+    await export(store, out, Plan(format=form))
+    there = open_store("there")
+    assert (await import_traces(there, out)).counts["added"] == 1
+    kept = (await there.traces(["a"]))["a"]
+    assert kept.status == trace.status and kept.correct is True
+    assert kept.turns[0].reply.calls[0].arguments == {"query": "x", "[DB_PASSWORD]": "[DB_PASSWORD]"}
+
+
 async def test_only_what_is_wanted_and_finished_is_exported(store, tmp_path):
     await filled(store, one("a", labels=[label(True)]), one("b"))
     await export(store, tmp_path / "right", Plan(wanted=Filter(verdict="correct")))
@@ -145,8 +201,9 @@ async def test_fine_tuning_takes_right_answers_unless_told_otherwise(store, tmp_
     await filled(store, one("right", labels=[label(True)]), one("wrong", labels=[label(False)]), one("open"))
     for wanted, ids in ((Filter(), {"right"}), (Filter(verdict="incorrect"), {"wrong"})):
         out = tmp_path / str(ids)
-        await export(store, out, Plan(format="sft", wanted=wanted))
+        manifest = await export(store, out, Plan(format="sft", wanted=wanted))
         assert {row["trace"] for row in lines(out, "rows.jsonl")} == ids
+        assert manifest.left_out == ({} if wanted.verdict else {"not labelled correct": 2})
 
 
 async def test_a_question_asked_twice_is_one_training_row(store, tmp_path):

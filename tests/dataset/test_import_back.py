@@ -221,13 +221,48 @@ async def test_a_broken_parquet_file_is_refused_with_a_sentence(store, tmp_path,
         await import_traces(store, tmp_path / "x.parquet")
 
 
-async def test_a_parquet_file_of_another_kind_is_refused(store, tmp_path):
+@pytest.mark.parametrize("columns", [{"a": [1]}, {"trace": [1]}, {"trace": [["{}"]]}, {"trace": [{"id": 1}]}])
+async def test_a_parquet_file_of_another_kind_is_refused(store, tmp_path, columns):
     import pyarrow
     from pyarrow.parquet import write_table
 
-    write_table(pyarrow.table({"a": [1]}), tmp_path / "x.parquet")
-    with pytest.raises(StorageError, match="no column `trace`"):
+    write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+    with pytest.raises(StorageError, match="no column `trace` of texts"):
         await import_traces(store, tmp_path / "x.parquet")
+
+
+async def test_a_parquet_file_is_known_by_any_ending_and_its_texts_may_be_bytes(store, tmp_path):
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    for kind, name in ((pyarrow.large_string(), "a"), (pyarrow.binary(), "b"), (pyarrow.json_(), "c")):
+        texts = pyarrow.array([line(one(name))], getattr(kind, "storage_type", kind)).cast(kind)
+        write_table(pyarrow.table({"trace": texts}), tmp_path / "X.Parquet")
+        assert (await import_traces(store, tmp_path / "X.Parquet")).counts == {"added": 1}
+    write_table(pyarrow.table({"trace": [b"\xff"]}), tmp_path / "X.Parquet")
+    (problem,) = (await import_traces(store, tmp_path / "X.Parquet")).problems
+    assert problem == "X.Parquet row 1: it is no UTF-8 text at byte 0."
+
+
+async def test_files_that_an_editor_marked_as_utf_8_are_read_whole(store, open_store, tmp_path):
+    out = tmp_path / "out"
+    await export(await filled(open_store("a"), one("x"), one("y")), out, Plan())
+    for name in ("manifest.json", "traces.jsonl", "catalogs.jsonl"):
+        (out / name).write_bytes(b"\xef\xbb\xbf" + (out / name).read_bytes())
+    done = await import_traces(store, out)
+    assert done.counts == {"added": 2} and done.catalogs == 1
+    assert len(done.problems) == 2 and all("not as it was exported" in each for each in done.problems)
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.parquet"])
+async def test_a_file_without_a_row_is_refused(store, tmp_path, name):
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    (tmp_path / "x.jsonl").write_text("")
+    write_table(pyarrow.table({"trace": pyarrow.array([], pyarrow.string())}), tmp_path / "x.parquet")
+    with pytest.raises(ConfigError, match="holds no trace"):
+        await import_traces(store, tmp_path / name)
 
 
 async def test_a_forged_catalogue_is_named_and_not_kept(store, tmp_path, open_store):

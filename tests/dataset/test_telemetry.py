@@ -87,9 +87,10 @@ async def test_a_collector_that_refuses_loses_no_run_and_is_named_in_a_sentence(
         trace = await _asked(workspace)
         await workspace.aclose()
         assert trace.status == "answered"
-        assert "t1 was not sent" in caplog.text and "OTEL_EXPORTER_OTLP_ENDPOINT" in caplog.text
-        telemetry = Telemetry(collector.url)
-        with pytest.raises(ConfigError, match="took no spans"):
+        assert f"at {collector.url} (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) took no spans" in caplog.text
+        assert "t1 was not sent" in caplog.text
+        telemetry = Telemetry(collector.url.replace("//", "//me:secret@"))
+        with pytest.raises(ConfigError, match=f"at {collector.url} took no spans"):
             await telemetry.send([trace])
         await telemetry.aclose()
 

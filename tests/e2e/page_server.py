@@ -20,9 +20,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, **environment: str) -> Iterator[str]:
+def served(home: Path, *, port: int | None = None, **environment: str) -> Iterator[str]:
     """Yield the address of a page over the data folder `home`; on leaving, the process ends as by Ctrl+C."""
-    port = free_port()
+    port = port or free_port()
     own = {"ORCHESTRA_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "ORCHESTRA_NO_BROWSER": "1"}
     with (home.parent / f"{home.name}.log").open("a") as log:
         process = subprocess.Popen(

@@ -92,6 +92,8 @@ def test_the_api_asks_labels_and_finds_for_the_visitor_who_holds_the_secret(clie
         id=trace["id"], verdict="incorrect", gold="x", visitor=secret, api_name="/label"
     )
     assert labelled["correct"] is False
+    counted = client.predict(id=trace["id"], verdict="unsure", gold=5, visitor=secret, api_name="/label")
+    assert counted["labels"][-1]["gold"] == "5"
     for endpoint, more in {"/trace": {}, "/label": {"verdict": "correct"}}.items():
         with pytest.raises(AppError, match="There is no trace"):
             client.predict(id=trace["id"], **more, api_name=endpoint)
@@ -113,6 +115,7 @@ def test_the_api_asks_labels_and_finds_for_the_visitor_who_holds_the_secret(clie
         ({"question": "Why?", "policy": "nobody"}, "There is no policy 'nobody'"),
         ({"question": "Why?", "catalog": "../secret"}, "There is no catalogue"),
         ({"question": "Why?", "seed": -1}, "as the seed"),
+        ({"question": "Why?", "soft": "no"}, "true or false"),
         ({"question": "Why?", "visitor": "ann"}, "is no secret of an earlier answer"),
     ],
 )
@@ -121,6 +124,23 @@ def test_the_api_refuses_what_cannot_be_asked_with_one_sentence(
 ):
     with pytest.raises(AppError, match=re.escape(said)):
         client.predict(**wrong, api_name="/ask")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"status": "bogus"}, "`status` must be one of running"),
+        ({"verdict": "wrong", "cost_to": -1}, "`cost_to` must be a number from 0"),
+        ({"since": "yesterday"}, "`since` must be a day"),
+        ({"text": 5}, "`text` must be a text"),
+        ({"sort": "bogus"}, "`sort` must be one of newest"),
+    ],
+)
+def test_the_api_returns_nothing_for_a_filter_that_it_cannot_read(
+    client: Client, wrong: dict[str, Any], said: str
+):
+    with pytest.raises(AppError, match=re.escape(said)):
+        client.predict(**wrong, api_name="/traces")
 
 
 def test_only_clean_endpoints_are_public(client: Client):

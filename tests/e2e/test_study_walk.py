@@ -63,7 +63,7 @@ def launch_and_stop(page: Page, address: str) -> None:
     tab(page, "frontier")
     page.locator("#frontier-limit input").fill(str(QUESTIONS))
     runs = QUESTIONS * len(SETTINGS)
-    expect(page.locator("#frontier-plan .plan")).to_contain_text(f"{runs} runs", timeout=SLOW)
+    expect(page.locator("#frontier-plan .plan")).to_contain_text(f"Runs: {runs}", timeout=SLOW)
     expect(page.locator("#frontier-plan .plan")).to_contain_text("no real money")
     page.locator("#frontier-launch").click()
     # Without waiting until it stands still: by then a fast machine is done.
@@ -236,7 +236,7 @@ def exported(page: Page, folder: Path) -> Path:
     page.wait_for_url("**/?tab=traces")
     page.locator("#exchange > button").click()
     page.locator("#exchange-make").click()
-    expect(page.locator("#exchange-told")).to_contain_text("traces", timeout=SLOW)
+    expect(page.locator("#exchange-told")).to_contain_text("Traces: ", timeout=SLOW)
     with page.expect_download() as download:
         page.locator("#exchange-file").click()
     file = folder / "orchestra-traces.zip"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orchestra_app import Options, Settings, Workspace
 from orchestra_app.core.errors import ConfigError
 from orchestra_app.core.trace import Label
-from orchestra_app.orchestrator.questions import from_file, from_rehearsal, from_traces
+from orchestra_app.orchestrator.questions import from_file, from_rehearsal, from_traces, is_rehearsal
 from orchestra_app.rehearsal.questions import as_task
 from orchestra_app.rehearsal.questions import questions as rehearsal_questions
 from orchestra_app.storage.outcomes import Wanted
@@ -23,6 +23,17 @@ def written(folder, name, text):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("rehearsal", True), ("rehearsal:heldout", True), ("rehearsal-mine.csv", False)),
+        *(("rehearsalfoo", False), ("mine/rehearsal:train.csv", False), ("traces", False)),
+    ],
+)
+def test_only_the_rehearsal_itself_or_one_of_its_splits_means_the_rehearsal(name, meant):
+    assert is_rehearsal(name) is meant
 
 
 CSV = [

@@ -30,6 +30,7 @@ from orchestra_app.training.definition import (
     load_definition,
     to_toml,
 )
+from orchestra_app.training.opening import learned_from
 from orchestra_app.training.progress import Evaluated, Finished, Saved, Started, Stepped, read
 from orchestra_app.training.survey import survey
 from orchestra_app.training.train import train
@@ -346,6 +347,14 @@ def test_a_job_over_a_file_of_ones_own_goes_on_wherever_it_is_resumed(base, tmp_
     assert again.code == 0 and "done after step 2" in again.out, again
 
 
+def test_a_question_file_whose_name_begins_like_the_rehearsal_is_read(tmp_path, monkeypatch):
+    (tmp_path / "rehearsal-mine.csv").write_text("question,answer\nWhat is 12 * 7?,84\n")
+    monkeypatch.chdir(tmp_path)
+    definition = Definition(questions="rehearsal-mine.csv", evaluate_on="rehearsal:heldout")
+    assert definition.files.keys() == {"questions"}
+    assert [question.text for question in learned_from(definition)] == ["What is 12 * 7?"]
+
+
 def test_a_folder_goes_on_with_its_own_job_alone(base, tmp_path, home):
     definition, out = quick(base, groups=2, group_size=2, steps=1), str(tmp_path / "out")
     (tmp_path / "job.toml").write_text(to_toml(definition))
@@ -382,6 +391,46 @@ def test_a_job_that_is_handed_over_takes_no_folder_and_goes_on_where_it_ran(base
         assert ended.code in (2, 4) and said in ended.err, ended
     again = invoked("train", "--launcher", "process", "--resume", str(tmp_path / "out"))
     assert again.code == 0 and again.out.startswith("Resumed"), again
+
+
+def test_a_job_that_is_launched_or_written_for_verl_is_told_as_json(base, tmp_path, home):
+    (tmp_path / "job.toml").write_text(to_toml(quick(base, name="mine", groups=2, group_size=2, steps=1)))
+    job, out = str(tmp_path / "job.toml"), tmp_path / "verl"
+    told = invoked("train", job, "--export-verl", str(out), "--json").json
+    assert told["folder"] == str(out) and told["train"] > 0 and told["validation"] > 0
+    launched = invoked("train", job, "--launcher", "process", "--json").json
+    assert launched["name"] == "mine" and Path(launched["folder"]).parent == home / "jobs"
+    assert invoked("train", job, "--folder", str(tmp_path / "out")).code == 0
+    resumed = invoked("train", "--launcher", "process", "--resume", str(tmp_path / "out"), "--json").json
+    assert resumed["name"] == "mine" and resumed["folder"] == str(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("job.toml", "--recipe", "rehearsal"), "The recipe is a whole job"),
+        (("--recipe", "rehearsal", "--steps", "3"), "The recipe is a whole job"),
+        (("--recipe", "rehearsal", "--mode", "traces"), "The recipe is a whole job"),
+        (("--recipe", "rehearsal", "--base", "other"), "The recipe is a whole job"),
+        (("--recipe", "rehearsal", "--catalog", "live"), "The recipe is a whole job"),
+        (("--recipe", "rehearsal", "--resume", "out"), "The recipe is a whole job"),
+        (("--export-verl", "verl", "--launcher", "ray"), "leave --folder, --launcher"),
+        (("--export-verl", "verl", "--folder", "out"), "leave --folder, --launcher"),
+        (("--export-verl", "verl", "--recipe", "rehearsal"), "leave --folder, --launcher"),
+        (("--resume", "out", "--folder", "other"), "leave --folder out"),
+        (("job.toml", "--resume", "out"), "not both"),
+    ],
+)
+def test_an_option_that_would_be_ignored_beside_another_is_refused(
+    base, tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    definition = to_toml(quick(base))
+    (tmp_path / "out").mkdir()
+    for file in ("job.toml", "out/job.toml"):
+        (tmp_path / file).write_text(definition)
+    assert said in invoked("train", *arguments, "--dry-run").complaint
+    assert not (tmp_path / "verl").exists() and not (tmp_path / "other").exists()
 
 
 def test_the_recipe_is_shown_as_what_it_is(home):

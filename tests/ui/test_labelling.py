@@ -54,6 +54,23 @@ async def test_marks_toggle_replace_each_other_and_leave_the_verdict_alone(desk:
     assert not [each for each in (await find(desk, ANN, trace.id)).labels if each.call_id]
 
 
+@pytest.mark.parametrize(("gold", "kept"), [(5, "5"), (0, "0"), (4.5, "4.5"), (" 42 ", "42"), (None, None)])
+async def test_a_right_answer_may_be_a_number(desk: Desk, gold: object, kept: str | None):
+    trace = await asked(desk)
+    await judge(desk, ANN, trace.id, "unsure", Details(gold=gold))
+    assert (await find(desk, ANN, trace.id)).labels[-1].gold == kept
+
+
+@pytest.mark.parametrize("gold", [["42"], {}, True, float("nan"), pytest.param(10**400, id="huge")])
+async def test_a_right_answer_that_is_neither_text_nor_a_number_is_refused(desk: Desk, gold: object):
+    trace = await asked(desk)
+    with pytest.raises(ConfigError, match="as text or as a number"):
+        await judge(desk, ANN, trace.id, "unsure", Details(gold=gold))
+    with pytest.raises(ConfigError, match="correct, incorrect, unsure"):
+        await judge(desk, ANN, trace.id, "right", Details())
+    assert (await find(desk, ANN, trace.id)).labels == trace.labels
+
+
 async def test_a_mark_that_replaced_another_gives_its_place_back_when_it_is_taken_back(desk: Desk):
     trace = await asked(desk)
     await labelling.mark(desk, ANN, trace.id, "useful", "0")

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestra_app.storage.queries import Filter
-from orchestra_app.ui.links import SORTS, VERDICTS, clean, link, unread, wanted
+from orchestra_app.ui.links import SORTS, VERDICTS, clean, link, misread, unread, wanted
 from orchestra_app.ui.visitor import Visitor
 
 ME = Visitor("visitor:me", False, "en")
@@ -112,6 +112,36 @@ def test_only_an_admin_sees_and_chooses_others():
 def test_what_was_typed_and_cannot_be_read_is_named():
     form = {"cost_from": "cheap", "since": "2026-1", "until": " ", "seconds_to": "3", "text": "x"}
     assert unread(form) == ("cost_from", "since")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("status", "bogus", "one of running, answered, exhausted"),
+        ("status", [], "finished"),
+        ("verdict", "wrong", "one of correct, incorrect, unsure"),
+        ("cost_to", "abc", "a number from 0"),
+        ("cost_to", -1, "a number from 0"),
+        ("seconds_from", float("nan"), "a number from 0"),
+        ("since", "yesterday", "2026-01-31"),
+        ("text", 5, "a text"),
+        ("text", "x" * 201, "at most 200"),
+        ("sort", "bogus", "one of newest, dearest"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_named_with_what_it_can_be(name: str, value: Any, expected: str):
+    said = misread({"policy": "rules", name: value})
+    assert said.keys() == {name} and expected in said[name]
+
+
+@pytest.mark.parametrize("value", ["", " ", None])
+def test_a_filter_that_is_empty_is_none(value: Any):
+    assert misread(dict.fromkeys(NAMES, value)) == {}
+
+
+def test_a_filter_that_can_be_read_is_not_named():
+    form = {"status": "finished", "cost_from": 0, "until": "2026-01-31", "sort": "newest", "text": " x "}
+    assert misread(form) == {}
 
 
 def test_a_link_may_open_a_trace_over_its_list():

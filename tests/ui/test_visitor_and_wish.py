@@ -181,6 +181,9 @@ def test_values_of_no_sense_that_only_a_program_sends_end_in_a_sentence(forged: 
         {"budget_turns": 201},
         {"seed": -1},
         {"seed": "x"},
+        {"soft": "no"},
+        {"soft": 1},
+        {"soft": None},
     ],
 )
 def test_what_cannot_be_used_gets_one_sentence(wrong: dict[str, Any]):
@@ -189,7 +192,7 @@ def test_what_cannot_be_used_gets_one_sentence(wrong: dict[str, Any]):
     assert found[0].endswith(".")
 
 
-@given(st.dictionaries(st.sampled_from(["question", "excluded", "cost", "budget_cost", "seed"]), ANYTHING))
+@given(st.dictionaries(st.sampled_from(["question", "excluded", "soft", "cost", "seed"]), ANYTHING))
 def test_a_forged_form_is_refused_or_makes_a_task(fields: dict[str, Any]):
     wish = Wish(**{"question": "Why?", **fields})
     if not said(wish):

@@ -39,15 +39,17 @@ TURNED = """() => {
   if (!window.arrived || !shown) return;
   const here = new URLSearchParams(location.search), own = here.has('tab') || here.has('trace');
   const before = own ? history.state?.before : location.search;
+  // Of its filters, and of a trace that is open, the Traces page itself tells.
+  if ('TAB' === 'traces' && (here.get('tab') === 'traces' || here.has('trace') || OPEN)) return;
   if ('TAB' !== 'ask') history.replaceState({ before }, '', '?tab=TAB');
   else if (own) history.replaceState(null, '', before || location.pathname);
-}"""
+}""".replace("OPEN", OPEN)
 """Writes the tab into the address, and keeps what the Ask page had there until that is shown again."""
 
 
 def wire_addresses(blocks: gr.Blocks, tabs: gr.Tabs) -> None:
-    """Let the address follow the tabs; that of Traces, which names filters too, is the Traces page's own."""
+    """Let the address follow the tabs; the Traces page adds its filters and what is open there."""
     blocks.load(None, None, None, js=ARRIVED, **QUIET)
     for tab in tabs.children:
-        if isinstance(tab, gr.Tab) and tab.id != "traces":
+        if isinstance(tab, gr.Tab):
             tab.select(None, None, None, js=TURNED.replace("TAB", str(tab.id)), **QUIET)

@@ -309,7 +309,7 @@ def _going(one: Underway, texts: Texts) -> dict[str, Any]:
         time=time,
     )
     bar = tag("progress", value=done, max=total, aria_label=line)
-    return parts("progress", bar, tag("p", line, class_="told", role="status", data_done=done))
+    return parts("progress", bar, tag("p", line, class_="told", data_done=done))
 
 
 def preparing(texts: Texts) -> dict[str, Any]:

@@ -147,9 +147,7 @@ def _form(catalogs: Choices) -> tuple[list[Any], gr.Dropdown, gr.Button, gr.Butt
         with gr.Row():
             checkpoint_every, seed = number("checkpoint_every"), number("seed")
         cap = text("cap")
-        further = gr.Code(
-            "", language=None, label=label("train_toml"), interactive=True, lines=3, elem_id="train-further"
-        )
+        further = gr.Textbox(label=label("train_toml"), lines=3, max_lines=20, elem_id="train-further")
         gr.Markdown(label("train_toml_info"), elem_classes=["quiet"])
         with gr.Accordion(label("train_settings"), open=False):
             sheet(parts("settings", settings_shown()))
