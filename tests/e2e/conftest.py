@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from page_server import served
 from playwright.sync_api import ConsoleMessage, Error, Page, Request, expect
 
 from tests.e2e.concert import launched
@@ -40,6 +41,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """Every page names its own address; the plugin's fixture of this name raises a deprecation warning."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the real page over an empty data folder; a module may name another."""
+    with served(tmp_path_factory.mktemp("served") / "home") as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,12 +13,6 @@ SUM = "What is 21 + 21?"
 SLOW = 60_000
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("served") / "home") as found:
-        yield found
-
-
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[Page]:
     """A page that is not watched: Gradio logs a refused field, a lost server and what its dialog lacks."""

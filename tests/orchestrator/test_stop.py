@@ -6,6 +6,12 @@ import pytest
 from orchestra_app.orchestrator.stop import Stop, Stopped
 
 
+async def nothing_is_pending() -> None:
+    await asyncio.sleep(0)
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
+
+
 async def test_work_that_nobody_stops_gives_its_result_and_its_error():
     async def fail() -> None:
         raise ZeroDivisionError
@@ -72,9 +78,7 @@ async def test_a_stop_from_inside_the_work_cancels_nothing_after_it():
     stop = Stop()
     with pytest.raises(Stopped):
         await stop.run(work())
-    await asyncio.sleep(0)
-    task = asyncio.current_task()
-    assert task is not None and task.cancelling() == 0
+    await nothing_is_pending()
 
 
 async def test_a_stop_from_inside_work_that_fails_or_swallows_it_is_a_stop():
@@ -92,6 +96,4 @@ async def test_a_stop_from_inside_work_that_fails_or_swallows_it_is_a_stop():
         stop = Stop()
         with pytest.raises(Stopped):
             await stop.run(work())
-        await asyncio.sleep(0)
-        task = asyncio.current_task()
-        assert task is not None and task.cancelling() == 0
+        await nothing_is_pending()
