@@ -80,9 +80,10 @@ async def taken_in(desk: Desk, visitor: Visitor, file: Any) -> Imported:
     """Keep the traces of an uploaded export; raises ConfigError for anybody but an admin or an odd file."""
     _refuse(visitor)
     texts, path = TEXTS[visitor.language], Path(str(file or ""))
-    if path.suffix.lower() not in (".zip", ".jsonl", ".parquet") or not path.is_file():
+    kind = path.suffix.lower()
+    if kind not in (".zip", ".jsonl", ".parquet") or not path.is_file():
         raise ConfigError(texts["exchange_odd_file"])
-    if path.suffix.lower() != ".zip":
+    if kind != ".zip":
         return await import_traces(desk.workspace.store, path)
     with TemporaryDirectory(prefix="orchestra-import-") as folder:
         await asyncio.to_thread(_unpack, path, Path(folder), texts)

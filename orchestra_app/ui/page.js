@@ -55,6 +55,12 @@ texts => {
     button.click();
   });
 
+  const notice = id => {
+    const box = Object.assign(document.createElement('div'), { id, className: 'sheet' });
+    box.append(Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: said[id] }));
+    return box;
+  };
+
   // The form works once its sliders are drawn: what is pressed before waits for them, though not for ever.
   const drawn = () => document.querySelector('#mixer input[type=range]');
   let pressed = null;
@@ -63,10 +69,7 @@ texts => {
     pressed = null;
     document.querySelector('#undrawn')?.remove();
     if (drawn()) return requestAnimationFrame(() => document.querySelector('#ask')?.click());
-    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: said.undrawn });
-    const box = Object.assign(document.createElement('div'), { id: 'undrawn', className: 'sheet' });
-    box.append(told);
-    document.querySelector('.question-card').after(box);
+    document.querySelector('.question-card').after(notice('undrawn'));
   };
   document.addEventListener('click', event => {
     if (drawn() || !event.target.closest?.('#ask')) return;
@@ -142,14 +145,13 @@ texts => {
     const answer = await fetch(`${root}${prefix ?? ''}/app_id`).catch(() => null);
     const now = answer?.ok && (await answer.json()).app_id;
     if (!now || now === known) return;
-    const told = Object.assign(document.createElement('p'), { className: 'problem', role: 'alert', textContent: said.restarted });
     const button = Object.assign(document.createElement('button'), { type: 'button', textContent: said.reload });
     button.addEventListener('click', () => {
       sessionStorage.setItem(KEPT, document.querySelector('#question textarea')?.value ?? '');
       location.reload();
     });
-    const box = Object.assign(document.createElement('div'), { id: 'restarted', className: 'sheet' });
-    box.append(told, button);
+    const box = notice('restarted');
+    box.append(button);
     document.body.append(box);
   };
   for (const kind of ['pointerdown', 'keydown', 'focus']) addEventListener(kind, look, true);
