@@ -61,7 +61,7 @@ def watch() -> Iterator[Watch]:
             left.add(message.page)
         # Gradio logs what was cut off by that.
         if message.type == "error" and message.page not in left:
-            wrong.append(f"console: {message.text}")
+            wrong.append(f"console: {message.text} ({message.location['url']})")
 
     def on_error(error: Error) -> None:
         wrong.append(f"error: {error}")

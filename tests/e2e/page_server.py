@@ -24,7 +24,8 @@ def served(home: Path, *, port: int | None = None, **environment: str) -> Iterat
     """Yield the address of a page over the data folder `home`; on leaving, the process ends as by Ctrl+C."""
     port = port or free_port()
     own = {"ORCHESTRA_HOME": str(home), "GRADIO_SERVER_PORT": str(port), "ORCHESTRA_NO_BROWSER": "1"}
-    with (home.parent / f"{home.name}.log").open("a") as log:
+    file = home.parent / f"{home.name}.log"
+    with file.open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "app.py"],
             cwd=ROOT,
@@ -37,6 +38,8 @@ def served(home: Path, *, port: int | None = None, **environment: str) -> Iterat
         finally:
             process.terminate()
             process.wait(30)
+            # A test that fails shows it.
+            print(file.read_text())
 
 
 def _answering(process: subprocess.Popen[bytes], port: int) -> str:

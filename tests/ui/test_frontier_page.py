@@ -3,11 +3,13 @@
 import asyncio
 import csv
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import pytest
 
 from orchestra_app import Settings, Workspace
@@ -18,8 +20,10 @@ from orchestra_app.storage.queries import Filter
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.choices import forecast
 from orchestra_app.ui.comparison import csv_link
+from orchestra_app.ui.drawings import Drawings
 from orchestra_app.ui.links import clean, wanted
-from orchestra_app.ui.pages.frontier_shown import plan_shown, traces_link
+from orchestra_app.ui.pages.frontier import frontier_page
+from orchestra_app.ui.pages.frontier_shown import beside, drawn, plan_shown, traces_link
 from orchestra_app.ui.sweeping import (
     LABELLED,
     LISTED,
@@ -225,6 +229,25 @@ async def test_a_setting_is_linked_to_exactly_its_traces(desk: Desk):
         assert traces_link("nobody", source, each) == ""
     assert len(so_far.subject.policies) == len(made.settings)
     assert "rules, frugal" in so_far.subject.policies
+
+
+async def test_a_setting_stays_picked_where_the_figures_are_drawn_anew_meanwhile(desk: Desk):
+    begun = await done(desk, await launched(desk, OWNER, FORM, sure=False))
+    with gr.Blocks():
+        page = frontier_page(gr.BrowserState({}), [("", "rehearsal")])
+    who, drawings = replace(OWNER, page="one"), Drawings(desk)
+    shown = begun.definition.id, "rehearsal"
+    assert (await drawn(drawings, page, who, shown, axis="cost"))[page.details] is None
+    again = asyncio.create_task(drawn(drawings, page, who, shown, axis="cost", anew=True))
+    await asyncio.sleep(0)
+    picked = await beside(drawings, page, who, shown, "cheapest")
+    assert not again.done() and "cheapest" in str(picked[page.details])
+    found = await again
+    assert found[page.details] == picked[page.details] and found[page.table] == picked[page.table]
+    for other, names in ((replace(OWNER, page="two"), shown), (who, (LABELLED, "rehearsal"))):
+        assert drawings.picked(other, names) == ""
+    assert (await beside(drawings, page, who, shown, "none such"))[page.details] is None
+    assert drawings.picked(who, shown) == ""
 
 
 async def test_the_csv_has_a_row_for_each_setting_and_no_formula(desk: Desk):

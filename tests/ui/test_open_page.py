@@ -4,6 +4,7 @@ import asyncio
 import sys
 from contextlib import aclosing
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -100,6 +101,39 @@ async def test_two_mixers_of_one_page_are_drawn_at_once_and_neither_fails():
                 assert kinds.count("slider") == len(catalog.sliders)
     finally:
         sys.setswitchinterval(quick)
+        await workspace.aclose()
+
+
+async def test_a_trace_whose_opening_is_told_twice_draws_its_mixer_once():
+    workspace = await Workspace.open()
+    try:
+        page = build(workspace)
+        run = await begin(Desk(workspace, Door(local=True)), Visitor("local", True, "en"), WISH, played=False)
+        async for _ in workspace.runs.watch(run):
+            pass
+        settle = next(
+            event
+            for event in page.fns.values()
+            if event.name == "settle" and "study-judged" in {each.elem_id for each in event.outputs}
+        )
+        mixed = next(
+            fn.inputs[0] for fn in page.fns.values() if fn.renderable and fn.inputs[0] in settle.outputs
+        )
+        session = SessionState(page)
+        asked: Any = SimpleNamespace(
+            session_hash="one", headers={"host": "localhost"}, client=SimpleNamespace(host="127.0.0.1")
+        )
+
+        async def told(trace_id: str) -> object:
+            session[settle.inputs[0]._id] = trace_id
+            await page.process_api(settle, [None, None], state=session, request=asked)
+            return session[mixed._id]
+
+        first = await told(run.id)
+        assert isinstance(first, Mixed) and await told(run.id) is first
+        assert await told("") is None and await told("none such") is None
+        assert isinstance(await told(run.id), Mixed)
+    finally:
         await workspace.aclose()
 
 

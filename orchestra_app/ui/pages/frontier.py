@@ -76,8 +76,6 @@ class FrontierPage:
     details: gr.HTML
     health: gr.HTML
     health_box: gr.Accordion
-    picked: gr.State
-    """The setting that is shown beside all others."""
     browser: gr.BrowserState
 
 
@@ -156,7 +154,6 @@ def frontier_page(browser: gr.BrowserState, catalogs: Choices) -> FrontierPage:
         details=details,
         health=health,
         health_box=health_box,
-        picked=gr.State("", time_to_live=86_400),
         browser=browser,
     )
 

@@ -8,11 +8,11 @@ import gradio as gr
 
 from orchestra_app.core.errors import OrchestraError
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.drawings import Drawings
 from orchestra_app.ui.follow import Watching
 from orchestra_app.ui.pages.ask import QUIET, said
 from orchestra_app.ui.pages.frontier import FrontierPage
 from orchestra_app.ui.pages.frontier_shown import (
-    Drawings,
     arrived,
     attached,
     beside,
@@ -26,15 +26,17 @@ from orchestra_app.ui.visitor import Visitor, token
 
 CLICKS = """() => {
   // The chart has no event of its own for a click on a point: it presses the button of the same setting.
+  const press = clicked => {
+    const setting = clicked.points[0]?.customdata;
+    [...document.querySelectorAll('#frontier-table [data-action=pick]')]
+      .find(button => button.dataset.id === setting)?.click();
+  };
   document.addEventListener('pointerover', event => {
     const plot = event.target.closest?.('#frontier-chart .js-plotly-plot');
-    if (!plot || plot.dataset.wired || !plot.on) return;
-    plot.dataset.wired = 'yes';
-    plot.on('plotly_click', clicked => {
-      const setting = clicked.points[0]?.customdata;
-      [...document.querySelectorAll('#frontier-table [data-action=pick]')]
-        .find(button => button.dataset.id === setting)?.click();
-    });
+    if (!plot?.on) return;
+    // Plotly may lose its listeners where it draws twice in a row.
+    plot.removeAllListeners('plotly_click');
+    plot.on('plotly_click', press);
   }, true);
 }"""
 FIT = """() => {
@@ -153,13 +155,14 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
 
     def leave(request: gr.Request) -> None:
         watching.forget(str(request.session_hash))
+        drawings.forget(str(request.session_hash))
 
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     here = [page.browser, page.source, page.catalog]
     menus = [page.source, form.box, form.policies, page.problem]
     state = [page.progress, page.stop, page.resume, page.problem]
     picture = [page.chart, page.card, page.caption, page.table, page.details, page.health, page.health_box,
-               page.picked, page.problem]  # fmt: skip
+               page.problem]  # fmt: skip
     sent = [page.browser, page.catalog, *form.fields]
 
     def followed(begun: Any) -> None:
@@ -174,7 +177,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     followed(page.catalog.input(arrive, [*here, form.policies], menus, **many))
     followed(page.source.input(lambda: None, None, page.problem, **QUIET))
     page.axis.input(turn, [*here, page.axis], page.chart, **many)
-    page.table.select(pick, here, [page.table, page.details, page.picked, page.problem], **many)
+    page.table.select(pick, here, [page.table, page.details, page.problem], **many)
     page.png.click(None, None, None, js=PNG, **QUIET)
     changed = [field.change for field in form.fields] + [page.catalog.change]
     gr.on(changed, plan, sent, [form.plan, form.sure], trigger_mode="always_last", **many)

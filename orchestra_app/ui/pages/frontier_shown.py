@@ -1,10 +1,8 @@
 """What the Frontier page shows: the figures of a sweep or of labelled traces, and how a sweep goes."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -12,67 +10,23 @@ import gradio as gr
 from orchestra_app.core.errors import ConfigError, OrchestraError
 from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.gather import Gathered
-from orchestra_app.frontier.report import Report, report
+from orchestra_app.frontier.report import Report
 from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted
 from orchestra_app.ui import choices, comparison
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.charts import Axis, frontier_chart
+from orchestra_app.ui.drawings import Drawing, Drawings, Names
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import dollars, moment, seconds, tag
 from orchestra_app.ui.pages.ask import said
 from orchestra_app.ui.pages.frontier import FrontierPage
 from orchestra_app.ui.sheet import parts
-from orchestra_app.ui.sweeping import LABELLED, Planned, every_saved, gathered, left, permitted, saved
+from orchestra_app.ui.sweeping import LABELLED, Planned, every_saved, left, permitted, saved
 from orchestra_app.ui.sweeps import Underway
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor
 
 Texts = Mapping[str, str]
-Names = tuple[Any, Any]
-"""What is shown (a sweep's id or `LABELLED`) and the catalogue, as the page sent them."""
-KEPT = 12
-"""Comparisons that stay in memory, so that a click on a point computes nothing anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A comparison that is shown."""
-
-    found: Report
-    gathered: Gathered
-
-
-class Drawings:
-    """The comparisons that were shown last, by who saw them."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self._kept: OrderedDict[tuple[str, str, str], Drawing] = OrderedDict()
-
-    async def get(self, visitor: Visitor, names: Names, *, anew: bool) -> Drawing | None:
-        """Return a visitor's comparison, None without any run; raises ConfigError for what is not theirs."""
-        key = _key(visitor, names)
-        if anew or key not in self._kept:
-            runs = await gathered(self.desk, visitor, *names)
-            if runs is None:
-                self._kept.pop(key, None)
-                return None
-            found = await asyncio.to_thread(report, runs.rows, runs.subject)
-            self._kept[key] = Drawing(found, runs)
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[key]
-
-    def runs(self, visitor: Visitor, names: Names) -> int:
-        """Return how many runs a visitor's comparison had when it was drawn; 0 without any."""
-        drawing = self._kept.get(_key(visitor, names))
-        return len(drawing.gathered.rows) if drawing else 0
-
-
-def _key(visitor: Visitor, names: Names) -> tuple[str, str, str]:
-    source, catalog = names
-    return visitor.owner, str(source), str(catalog)
 
 
 async def drawn(
@@ -82,6 +36,7 @@ async def drawn(
     texts = TEXTS[visitor.language]
     try:
         drawing = await drawings.get(visitor, names, anew=anew)
+        made = await _made(drawings.desk, visitor, names)
     except OrchestraError as error:
         return _empty(page) | {page.problem: said(str(error))}
     if drawing is None:
@@ -90,11 +45,14 @@ async def drawn(
     found = drawing.found
     along: Axis = "seconds" if axis == "seconds" else "cost"
     figure = await asyncio.to_thread(frontier_chart, found, along, texts)
+    # What was picked while this was computed is on the page already.
+    picked = drawings.picked(visitor, names)
     return _empty(page) | {
         page.chart: figure,
         page.card: gr.Column(visible=figure is not None),
         page.caption: _caption(found, texts, drawn=figure is not None),
-        page.table: _table(found, texts, chart=figure is not None),
+        page.table: _table(found, texts, picked=picked),
+        page.details: _details(drawing, made, picked, texts),
         page.health: parts("health", comparison.health_table(found, texts)),
         page.health_box: gr.Accordion(visible=True, open=_alarmed(found)),
     }
@@ -104,24 +62,28 @@ async def beside(
     drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, setting: Any
 ) -> dict[Any, Any]:
     """Return one setting beside all others; a setting that is none closes it."""
-    texts = TEXTS[visitor.language]
+    texts, setting = TEXTS[visitor.language], str(setting)
     try:
         drawing = await drawings.get(visitor, names, anew=False)
-        made = None if names[0] == LABELLED else await saved(drawings.desk, visitor, names[0])
+        made = await _made(drawings.desk, visitor, names)
     except OrchestraError as error:
         return {page.problem: said(str(error))}
-    if drawing is None or not isinstance(setting, str):
+    if drawing is None:
         return {page.details: None}
-    found, rows = drawing.found, drawing.gathered.rows
+    details = _details(drawing, made, setting, texts)
+    drawings.pick(visitor, names, setting if details else "")
+    return {page.table: _table(drawing.found, texts, picked=setting), page.details: details}
+
+
+async def _made(desk: Desk, visitor: Visitor, names: Names) -> Sweep | None:
+    """Return the sweep that is shown, None for labels; raises ConfigError for what is not theirs."""
+    return None if names[0] == LABELLED else await saved(desk, visitor, names[0])
+
+
+def _details(drawing: Drawing, made: Sweep | None, setting: str, texts: Texts) -> dict[str, Any] | None:
     where = traces_link(setting, made, drawing.gathered)
-    shown = comparison.details(found, setting, rows, texts, link=where)
-    if shown is None:
-        return {page.details: None, page.picked: ""}
-    return {
-        page.table: _table(found, texts, chart=found.frontier.cloud is not None, picked=setting),
-        page.details: parts(f"details {setting}", shown),
-        page.picked: setting,
-    }
+    shown = comparison.details(drawing.found, setting, drawing.gathered.rows, texts, link=where)
+    return None if shown is None else parts(f"details {setting}", shown)
 
 
 def traces_link(setting: str, made: Sweep | None, runs: Gathered) -> str:
@@ -252,7 +214,6 @@ def _empty(page: FrontierPage) -> dict[Any, Any]:
         page.details: None,
         page.health: None,
         page.health_box: gr.Accordion(visible=False),
-        page.picked: "",
         page.problem: None,
     }
 
@@ -267,9 +228,9 @@ def _caption(found: Report, texts: Texts, *, drawn: bool) -> dict[str, Any]:
     )
 
 
-def _table(found: Report, texts: Texts, *, chart: bool, picked: str = "") -> dict[str, Any]:
+def _table(found: Report, texts: Texts, *, picked: str) -> dict[str, Any]:
     notes = [tag("p", note.said(texts), class_="notice") for note in found.notes]
-    if not chart:
+    if found.frontier.cloud is None or not found.judged:
         notes.append(tag("p", texts["frontier_few"], class_="notice"))
         notes.append(tag("p", found.provenance(texts), class_="provenance"))
     hint = tag("p", texts["frontier_pick_hint"], class_="quiet")

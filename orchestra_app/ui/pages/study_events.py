@@ -37,6 +37,7 @@ Opening = Callable[..., AsyncGenerator[dict[Any, Any]]]
 
 
 def wire_study(
+    blocks: gr.Blocks,
     desk: Desk,
     page: TracesPage,
     opening: Opening,
@@ -50,6 +51,7 @@ def wire_study(
     after: events that set the page's current trace outside the queue, where Gradio tells of no change.
     """
     study, watching = page.study, Watching()
+    settled: dict[str, str] = {}
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
         return desk.door.visitor(request, token(stored))
@@ -60,6 +62,7 @@ def wire_study(
         watched = watching.begin(str(request.session_hash))
         run = desk.workspace.runs.get(trace_id, visitor(request, stored).sees)
         if run and not run.done:
+            settled.pop(str(request.session_hash), None)
             yield under_way(study)
             async with aclosing(desk.workspace.runs.watch(run)) as changes:
                 async for _ in changes:
@@ -69,15 +72,23 @@ def wire_study(
     async def settle(request: gr.Request, trace_id: str, stored: Any) -> dict[Any, Any]:
         # No generator: where a page is busy Gradio may miss that the last but one of its messages changed the
         # state for which the mixer is drawn.
-        who = visitor(request, stored)
+        who, unchanged = visitor(request, stored), {study.problem: gr.skip()}
         run = desk.workspace.runs.get(trace_id, who.sees)
-        if run and not run.done:
-            return {study.problem: gr.skip()}
+        # Where two events tell of one opening, the later would take back what was set on the sliders since.
+        if (run and not run.done) or settled.get(who.page) == trace_id:
+            return unchanged
+        settled[who.page] = trace_id
         try:
-            return await opened(desk, study, who, trace_id) if trace_id else hidden(study)
+            shown = await opened(desk, study, who, trace_id) if trace_id else hidden(study)
         except OrchestraError:
             # The page itself tells of a trace that cannot be opened.
+            settled.pop(who.page, None)
             return hidden(study)
+        return shown if settled.get(who.page) == trace_id else unchanged
+
+    def leave(request: gr.Request) -> None:
+        watching.forget(str(request.session_hash))
+        settled.pop(str(request.session_hash), None)
 
     async def attach(
         request: gr.Request, begun: Any, stored: Any, *values: Any
@@ -104,6 +115,7 @@ def wire_study(
         form = _form(list(weights), (*values, *weights.values()))
         return await supposed(desk, study, visitor(request, stored), trace_id, form)
 
+    blocks.unload(leave)
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     here, chosen = [page.current, page.browser], study.settings
     fields = [chosen.policy, study.turn, study.grid, *chosen.fixed]

@@ -176,7 +176,7 @@ def wire_traces(blocks: gr.Blocks, desk: Desk, page: TracesPage, *, tabs: gr.Tab
     )
     page.view.live.skip(_skip(desk), [page.browser, page.current], None, **QUIET)
     wire_verdict(desk, page.view, page.current, page.browser)
-    wire_study(desk, page, study_opens, inputs, view, after=shown)
+    wire_study(blocks, desk, page, study_opens, inputs, view, after=shown)
 
 
 def _turned(page: TracesPage, trace_id: str, list_: Mapping[str, Any]) -> dict[Any, Any]:
