@@ -75,6 +75,8 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 training = train_page(browser, names)
             with gr.Tab(label("catalog"), id="catalog") as catalog_tab:
                 shown = catalog_page(browser, names)
+        for each in (asking.mixing, kept.study.mixing):
+            each.render()
         wire_ask(blocks, desk, asking, tab=ask_tab)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tabs=(traces_tab, label_tab))
@@ -89,12 +91,23 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         # At every step of any event Gradio copies the state of all that ever was to show progress.
         if event.show_progress == "hidden":
             event.show_progress_on = []
+        if event.fn and event.trigger_mode == "once":
+            event.trigger_mode = _taken(blocks, event)
         if event.renderable and event.fn:
             event.fn = _whole(event.fn)
     blocks.queue(max_size=64, default_concurrency_limit=None)
     # Gradio looks for events a thousand times a second, also where nobody has the page open.
     blocks._queue.sleep_when_free = 0.005
     return blocks
+
+
+def _taken(blocks: gr.Blocks, event: Any) -> str:
+    """Return what becomes of an event that comes while its like is under way: that of a button is ignored."""
+    if event.trigger_after is not None:
+        return "multiple"
+    tabs = {target for target, _ in event.targets if isinstance(blocks.blocks.get(target), gr.Tab)}
+    chosen = [kind == "input" or (kind == "select" and target in tabs) for target, kind in event.targets]
+    return "always_last" if chosen and all(chosen) else "once"
 
 
 def _title(workspace: Workspace, name: str) -> str:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import gradio as gr
 from markupsafe import Markup
 
 from orchestra_app.core.catalog import Catalog
@@ -47,10 +48,16 @@ def unusable(catalog: Catalog, obstacles: Mapping[str, str]) -> str | None:
     return None if reached else obstacles[ends[0]]
 
 
-def still(entries: list[PolicyEntry], chosen: Any) -> str:
-    """Return the policy that was chosen where it is still there, else the default."""
-    names = [entry.name for entry in entries]
-    return chosen if chosen in names else names[0]
+def menu(offered: Choices, chosen: Any, usual: Any) -> gr.Dropdown:
+    """Return a menu of what is offered now; it turns to `usual` only where what was chosen is gone.
+
+    Else it stays as the page has it, where another may have been chosen since the page asked.
+    """
+    there = {value for _, value in offered}
+    several = chosen if isinstance(chosen, list) else [chosen]
+    if several and all(isinstance(each, str) and each in there for each in several):
+        return gr.Dropdown(offered)
+    return gr.Dropdown(offered, value=usual)
 
 
 def policies(entries: list[PolicyEntry]) -> Choices:

@@ -26,6 +26,14 @@ def sheet(value: dict[str, Any] | None = None, **options: Any) -> gr.HTML:
     )
 
 
+def signal(**options: Any) -> gr.HTML:
+    """Return a component that shows nothing and whose change is an event; render it where it is always there.
+
+    Gradio may tell twice of one change of a state, where events that could change it overlap.
+    """
+    return sheet(visible="hidden", render=False, **options)
+
+
 def parts(key: str, *pieces: Child | Sequence[Child]) -> dict[str, Any]:
     """Return the value of a sheet: only pieces that differ are drawn anew while `key` stays the same."""
     return {

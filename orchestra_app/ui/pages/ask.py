@@ -1,5 +1,6 @@
 """The Ask page: a question with its settings, the run as it plays, its answer, bill and transcript."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from orchestra_app.ui.asking import Desk, begin
 from orchestra_app.ui.consent import consent_box, consented
 from orchestra_app.ui.markup import tag
 from orchestra_app.ui.pages.settings import Settings, settings, vendors
-from orchestra_app.ui.sheet import parts, sheet
+from orchestra_app.ui.sheet import parts, sheet, signal
 from orchestra_app.ui.texts import TEXTS, label
 from orchestra_app.ui.view import View, view
 from orchestra_app.ui.visitor import Visitor
@@ -39,6 +40,8 @@ class AskPage:
     """The id of the run that is shown, "" for none."""
     mixed: gr.State
     """What the mixer is drawn for: the catalogue's name, its obstacles and the language."""
+    mixing: gr.HTML
+    """Shows nothing; it changes once for each mixer that is to be drawn, see `sheet.signal`."""
     browser: gr.BrowserState
     troubles: dict[str, str] = field(default_factory=dict)
     """What went wrong on each open page, until it is told."""
@@ -86,6 +89,7 @@ def ask_page(browser: gr.BrowserState, catalogs: choices.Choices) -> AskPage:
         view=shown,
         current=gr.State("", time_to_live=86_400),
         mixed=gr.State(None, time_to_live=86_400),
+        mixing=signal(elem_id="mixing"),
         browser=browser,
     )
 
@@ -199,8 +203,10 @@ async def refreshed(desk: Desk, page: AskPage, visitor: Visitor, name: str) -> d
         obstacles = await workspace.parts(name).obstacles()
     except OrchestraError as error:
         return {page.problem: said(str(error))}
+    mixed = {"catalog": name, "obstacles": obstacles, "language": visitor.language}
     return {
-        page.mixed: {"catalog": name, "obstacles": obstacles, "language": visitor.language},
+        page.mixed: mixed,
+        page.mixing: parts(json.dumps(mixed)),
         page.settings.policy: gr.Dropdown(choices.policies(entries), value=entries[0].name),
         page.settings.vendors: gr.Dropdown(vendors(catalog), value=[]),
         page.examples: gr.Row(visible=catalog.simulated),
@@ -214,8 +220,7 @@ async def offered(desk: Desk, page: AskPage, name: str, policy: Any) -> dict[Any
         entries = await desk.workspace.policies(name)
     except OrchestraError as error:
         return {page.problem: said(str(error))}
-    menu = gr.Dropdown(choices.policies(entries), value=choices.still(entries, policy))
-    return {page.settings.policy: menu}
+    return {page.settings.policy: choices.menu(choices.policies(entries), policy, entries[0].name)}
 
 
 async def line(

@@ -115,14 +115,24 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
         page.troubles.pop(session, None)
         page.unasked.discard(session)
 
-    menus = [page.mixed, page.settings.policy, page.settings.vendors, page.examples, page.route, page.problem]
+    menus = [
+        page.mixed,
+        page.mixing,
+        page.settings.policy,
+        page.settings.vendors,
+        page.examples,
+        page.route,
+        page.problem,
+    ]
     here = [page.current, page.browser]
     many: dict[str, Any] = QUIET | {"concurrency_limit": None}
     arriving = [page.browser, page.current, page.question, page.settings.catalog, *page.state]
 
     def follow_on(begun: Any) -> None:
-        live: dict[str, Any] = many | {"postprocess": False}
-        begun.then(attach, here, page.view.outputs, **live).then(settle, here, page.state, **QUIET)
+        # Those that are drawn with the mixer are not in what `app.build` goes through.
+        each: dict[str, Any] = many | {"trigger_mode": "multiple"}
+        shown = begun.then(attach, here, page.view.outputs, postprocess=False, **each)
+        shown.then(settle, here, page.state, **each)
 
     follow_on(blocks.load(arrive, [page.browser], arriving, **many))
     learned = [page.settings.catalog, page.settings.policy, page.browser, page.route]
@@ -145,7 +155,7 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
     wire_consent(blocks, page.consent, page.browser)
     with page.settings.mixer:
 
-        @gr.render(page.mixed, triggers=[page.mixed.change], show_progress="hidden")
+        @gr.render(page.mixed, triggers=[page.mixing.change], show_progress="hidden")
         def draw(mixed: Any) -> None:
             if mixed:
                 catalog = desk.workspace.catalog(mixed["catalog"])

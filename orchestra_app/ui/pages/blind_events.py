@@ -113,7 +113,7 @@ async def offered(desk: Desk, page: BlindPage, catalog: Any, chosen: tuple[Any, 
     except OrchestraError as error:
         return {page.told: _told(str(error), "trouble")}
     menus: Values = {
-        menu: gr.Dropdown(choices.policies(entries), value=choices.still(entries, name))
+        menu: choices.menu(choices.policies(entries), name, entries[0].name)
         for menu, name in zip(page.policies, chosen, strict=True)
     }
     return menus | {page.random: gr.Button(visible=simulated)}

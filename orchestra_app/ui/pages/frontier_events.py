@@ -77,7 +77,7 @@ PNG = """() => {
 
 def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.Tab) -> None:
     """Let the page work; `tab` is its own."""
-    watching, drawings = Watching(), Drawings(desk)
+    watching, drawings, unchanged = Watching(), Drawings(desk), {page.problem: gr.skip()}
     form = page.form
 
     def visitor(request: gr.Request, stored: Any) -> Visitor:
@@ -86,14 +86,16 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     async def arrive(
         request: gr.Request, stored: Any, source: Any, catalog: Any, policies: Any
     ) -> dict[Any, Any]:
-        return await arrived(desk, page, visitor(request, stored), source, catalog, policies)
+        return await arrived(desk, page, visitor(request, stored), (source, catalog), policies)
 
     async def attach(
         request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any
     ) -> AsyncGenerator[dict[Any, Any]]:
-        yield {page.problem: gr.skip()}
-        watched = watching.begin(str(request.session_hash))
+        yield unchanged
         who = visitor(request, stored)
+        if watching.asked(who.page) != f"{source} {catalog}":
+            return
+        watched = watching.begin(who.page, f"{source} {catalog}")
         async with aclosing(attached(drawings, page, who, (source, catalog), axis=axis)) as shown:
             async for values in shown:
                 if not watched():
@@ -102,7 +104,10 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
 
     async def draw(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> dict[Any, Any]:
         who = visitor(request, stored)
-        return await drawn(drawings, page, who, (source, catalog), axis=axis, anew=True)
+        watching.begin(who.page, f"{source} {catalog}")
+        found = await drawn(drawings, page, who, (source, catalog), axis=axis, anew=True)
+        # Another may have been chosen and drawn since.
+        return found if watching.asked(who.page) == f"{source} {catalog}" else unchanged
 
     async def turn(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> Any:
         who = visitor(request, stored)
@@ -134,7 +139,8 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
             if isinstance(begun, Planned):
                 return {form.plan: plan_shown(begun, TEXTS[who.language]), form.sure: gr.Row(visible=True)}
             made = begun.definition
-            here = await arrived(desk, page, who, made.id, made.catalog.name, sent.policies)
+            names = made.id, made.catalog.name
+            here = await arrived(desk, page, who, names, sent.policies, launched=made.id)
             # It can be stopped before its first figures are drawn.
             under_way = {page.stop: gr.Button(visible=True), page.progress: preparing(TEXTS[who.language])}
             return here | under_way | {form.sure: gr.Row(visible=False), page.problem: None}
@@ -177,7 +183,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     followed(page.catalog.input(arrive, [*here, form.policies], menus, **many))
     followed(page.source.input(lambda: None, None, page.problem, **QUIET))
     page.axis.input(turn, [*here, page.axis], page.chart, **many)
-    page.table.select(pick, here, [page.table, page.details, page.problem], **many)
+    page.table.select(pick, here, [page.table, page.details, page.problem], trigger_mode="multiple", **many)
     page.png.click(None, None, None, js=PNG, **QUIET)
     changed = [field.change for field in form.fields] + [page.catalog.change]
     gr.on(changed, plan, sent, [form.plan, form.sure], trigger_mode="always_last", **many)

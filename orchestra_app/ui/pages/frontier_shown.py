@@ -98,12 +98,19 @@ def traces_link(setting: str, made: Sweep | None, runs: Gathered) -> str:
 
 
 async def arrived(
-    desk: Desk, page: FrontierPage, visitor: Visitor, source: Any, catalog: Any, policies: Any
+    desk: Desk,
+    page: FrontierPage,
+    visitor: Visitor,
+    names: Names,
+    policies: Any,
+    *,
+    launched: str | None = None,
 ) -> dict[Any, Any]:
     """Return the menus for a visitor and a catalogue: their sweeps, and the form if they may launch one.
 
-    policies: those that are chosen; they stay where they can be used.
+    policies: those that are chosen; they stay where they can be used. launched: the sweep to turn to.
     """
+    source, catalog = names
     texts = TEXTS[visitor.language]
     try:
         known, entries = desk.workspace.catalog(catalog), await desk.workspace.policies(catalog)
@@ -112,16 +119,17 @@ async def arrived(
         return {page.problem: said(str(error))}
     offered = [(texts["frontier_labelled"], LABELLED), *((_titled(each), each.id) for each in mine)]
     running = desk.sweeps.running()
-    ids = [name for _, name in offered]
-    if running is not None and running.definition.id in ids:
-        source = running.definition.id
-    usable = [entry for entry in entries if entry.reason is None]
-    names = [entry.name for entry in usable]
-    chosen = [name for name in policies if name in names] if isinstance(policies, list) else []
+    turned = launched or (running and running.definition.id)
+    if turned in {name for _, name in offered}:
+        menu = gr.Dropdown(offered, value=turned)
+    else:
+        menu = choices.menu(offered, source, LABELLED)
+    usable = choices.policies([entry for entry in entries if entry.reason is None])
+    still = [name for _, name in usable if isinstance(policies, list) and name in policies]
     return {
-        page.source: gr.Dropdown(offered, value=source if source in ids else LABELLED),
+        page.source: menu,
         page.form.box: gr.Accordion(visible=_may(desk, visitor, known.name)),
-        page.form.policies: gr.Dropdown(choices.policies(usable), value=chosen or names[:1]),
+        page.form.policies: choices.menu(usable, policies, still or [name for _, name in usable[:1]]),
     }
 
 

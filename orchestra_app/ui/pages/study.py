@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from orchestra_app.ui.pages.settings import Settings, settings
-from orchestra_app.ui.sheet import parts, sheet
+from orchestra_app.ui.sheet import parts, sheet, signal
 from orchestra_app.ui.texts import label
 from orchestra_app.ui.whatif import RATES
 
@@ -38,6 +38,8 @@ class Study:
     compared: gr.HTML
     mixed: gr.State
     """What the mixer is drawn for, see `study_shown.Mixed`; None: for nothing."""
+    mixing: gr.HTML
+    """Shows nothing; it changes once for each mixer that is to be drawn, see `sheet.signal`."""
     weights: gr.State
     """Where the mixer's sliders stand, by name: the mixer itself is drawn anew for every trace."""
     begun: gr.HTML
@@ -49,7 +51,7 @@ class Study:
         chosen = self.settings
         shown = [self.family, self.waiting, self.tools, self.turn, self.begin, self.problem, self.plan]
         shown += [self.judged, self.table, self.grid, self.bill, self.other, self.compared, self.mixed]
-        return [*shown, self.weights, chosen.policy, *chosen.fixed]
+        return [*shown, self.mixing, self.weights, chosen.policy, *chosen.fixed]
 
 
 def turns_to(run: str) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def study(family: gr.HTML) -> Study:
         other=other,
         compared=compared,
         mixed=gr.State(None, time_to_live=86_400),
+        mixing=signal(elem_id="study-mixing"),
         weights=gr.State({}, time_to_live=86_400),
         begun=sheet(elem_id="study-begun"),
     )

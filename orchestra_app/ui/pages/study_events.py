@@ -133,7 +133,7 @@ def wire_study(
     study.other.change(beside, [*here, study.other], study.compared, **many)
     with study.settings.mixer:
 
-        @gr.render(study.mixed, triggers=[study.mixed.change], show_progress="hidden")
+        @gr.render(study.mixed, triggers=[study.mixing.change], show_progress="hidden")
         def draw(mixed: Any) -> None:
             if isinstance(mixed, Mixed):
                 sliders = mixer(

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import gradio as gr
 from markupsafe import Markup
@@ -63,6 +64,7 @@ def hidden(study: Study) -> dict[Any, Any]:
         study.waiting: gr.Row(visible=False),
         study.tools: gr.Column(visible=False),
         study.mixed: None,
+        study.mixing: None,
     }
 
 
@@ -101,6 +103,7 @@ async def opened(desk: Desk, study: Study, visitor: Visitor, trace_id: str) -> d
         study.other: gr.Dropdown(relatives(kin, texts), value=None),
         study.compared: None,
         study.mixed: mixed,
+        study.mixing: parts(uuid4().hex),
         study.weights: dict(trace.task.preference.weights),
         chosen.policy: gr.Dropdown(names, value=trace.policy),
         **dict(zip(chosen.fixed, _fixed(trace, known), strict=True)),

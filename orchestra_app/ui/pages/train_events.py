@@ -50,9 +50,9 @@ def wire_train(desk: Desk, page: TrainPage, *, tab: gr.Tab, tabs: gr.Tabs, front
             return {page.problem: said(str(error))}
         names = [value for _, value in offered]
         # What was picked or typed stays; what the form began with only where this catalogue has it.
-        if not base or (base == USUAL.base and base not in names):
-            base = names[0] if names else ""
-        return {page.base: gr.Dropdown(offered, value=base)}
+        if base and (base != USUAL.base or base in names):
+            return {page.base: gr.Dropdown(offered)}
+        return {page.base: gr.Dropdown(offered, value=names[0] if names else "")}
 
     async def refresh(request: gr.Request, stored: Any, chosen: Any, sure: Any) -> dict[Any, Any]:
         values = await shown(desk, page, visitor(request, stored), chosen, sure=sure)
