@@ -137,15 +137,21 @@ def test_a_run_is_stopped_half_way_and_kept_as_stopped(page: Page, address: str)
 
 def test_a_reload_attaches_to_the_run_under_way(page: Page, address: str):
     opened(page, address)
-    asked_slowly(page, typed("twodoc", 8))
-    page.evaluate("dispatchEvent(new Event('beforeunload'))")
-    # Gradio says then that the connection was lost, and soon that it is there again.
-    toasts = page.wait_for_function(
-        "() => (toast => toast && [toast.checkVisibility()])(document.querySelector('.toast-body'))"
-    )
-    assert toasts.json_value() == [False]
-    page.reload()
-    expect(page.locator("#live .status")).to_have_text("Running", timeout=SLOW)
+    status = page.locator("#live .status")
+    # A busy machine may need longer to load the page again than a run takes.
+    for number in (8, 13, 14):
+        asked_slowly(page, typed("twodoc", number))
+        page.evaluate("dispatchEvent(new Event('beforeunload'))")
+        # Gradio says then that the connection was lost, and soon that it is there again.
+        toasts = page.wait_for_function(
+            "() => (toast => toast && [toast.checkVisibility()])(document.querySelector('.toast-body'))"
+        )
+        assert toasts.json_value() == [False]
+        page.reload()
+        expect(status).not_to_have_text("", timeout=SLOW)
+        if under_way := status.inner_text() == "Running":
+            break
+    assert under_way
     answered(page)
 
 
