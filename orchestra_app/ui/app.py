@@ -59,7 +59,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 asking = ask_page(browser, names)
             with (
                 gr.Tab(label("traces"), id="traces") as traces_tab,
-                gr.Tabs(selected="find", elem_id="trace-tabs"),
+                gr.Tabs(selected="find", elem_id="trace-tabs") as inside,
             ):
                 with gr.Tab(label("queue_find"), id="find") as find_tab:
                     kept = traces_page(browser)
@@ -85,7 +85,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         wire_frontier(blocks, desk, compared, tab=frontier_tab)
         wire_train(desk, training, tab=train_tab, tabs=tabs, frontier=compared.catalog)
         wire_catalog(desk, shown, tab=catalog_tab)
-        wire_addresses(blocks, tabs)
+        wire_addresses(blocks, tabs, inside=inside, listed=kept.address)
         wire_api(desk)
     for event in blocks.fns.values():
         # At every step of any event Gradio copies the state of all that ever was to show progress.

@@ -34,6 +34,11 @@ def opened(page: Page, address: str, query: str = "") -> Page:
     return page
 
 
+def turned(page: Page, *names: str) -> None:
+    for name in names:
+        page.locator(f"button[data-tab-id={name}][role=tab]").click()
+
+
 def asked(page: Page, question: str) -> None:
     page.locator("#question textarea").fill(question)
     page.locator("#ask").click()
@@ -112,7 +117,20 @@ def test_a_link_names_its_tab_and_the_address_follows_the_tabs(page: Page, addre
     page.goto("about:blank")
     page.go_back()
     expect(page.locator("#train-form")).to_be_visible(timeout=SLOW)
-    page.locator("button[data-tab-id=ask][role=tab]").click()
+    for name, shown in (("label", "#queue-guidelines"), ("blind", "#blind-ask")):
+        turned(page, "traces", name)
+        page.wait_for_url(f"**/?tab={name}")
+        page.reload()
+        expect(page.locator(shown)).to_be_visible(timeout=SLOW)
+        # The list that is asked for as well comes later and leaves the address alone.
+        expect(page.locator("#queue-progress, #blind-table").first).to_be_attached()
+        page.wait_for_timeout(500)
+        assert page.url == f"{address}?tab={name}"
+    turned(page, "frontier", "traces")
+    page.wait_for_url("**/?tab=blind")
+    turned(page, "find")
+    page.wait_for_url("**/?tab=traces")
+    turned(page, "ask")
     page.wait_for_url(address)
 
 

@@ -7,34 +7,12 @@ import gradio as gr
 
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.links import clean, link
-from orchestra_app.ui.pages.addresses import OPEN
+from orchestra_app.ui.pages.addresses import ADDRESS
 from orchestra_app.ui.pages.ask import QUIET
 from orchestra_app.ui.pages.traces import TracesPage, at, listed, offered, restored
 from orchestra_app.ui.visitor import Visitor, token
 
 MANY: dict[str, Any] = QUIET | {"concurrency_limit": None}
-ADDRESS = """(shown) => {
-  if (!shown?.link) return;
-  const opens = new URLSearchParams(shown.link).get('trace');
-  const write = frames => {
-    const open = OPEN;
-    // A list may come later than the trace that was opened from it meanwhile, and a trace than it was left.
-    if (window.arrived === false || (opens ? opens === window.left : open)) return;
-    // What a trace shows may be drawn later than its address comes.
-    if (opens && opens !== open) return void (frames && requestAnimationFrame(() => write(frames - 1)));
-    if (opens) window.opened = opens;
-    else window.left = null;
-    const here = new URLSearchParams(location.search), own = here.has('tab') || here.has('trace');
-    const state = own ? history.state : { before: location.search };
-    const anew = opens && here.get('tab') === 'traces' && !here.has('trace');
-    history[anew ? 'pushState' : 'replaceState'](state, '', shown.link);
-  };
-  write(300);
-}""".replace("OPEN", OPEN)
-"""Writes where the page stands into the address, and keeps what another tab had there.
-
-From the list to a trace is a step of its own, which the browser can go back.
-"""
 TYPED = """(_, ...others) => {
   return [{ typed: !!document.activeElement?.matches('.filters input, .filters textarea') }, ...others];
 }"""
