@@ -8,7 +8,7 @@ ENGLISH = {
     "frontier_nothing": "Nothing can be compared yet.",
     "frontier_own_questions": "The settings were not asked the same questions, so their differences are also "
     "differences between questions.",
-    "frontier_dropped": "{count} questions are left out because not every setting has run on them.",
+    "frontier_dropped": "Questions left out because not every setting has run on them: {count}.",
     "frontier_too_few": "Too few questions with a verdict to compare: {count}.",
     "frontier_surpassed": "Surpassed by {name}: {apart}, at {times} its cost.",
     "frontier_alike": "Cannot be told apart from {name}: {apart}, and the costs overlap.",

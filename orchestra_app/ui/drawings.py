@@ -1,4 +1,4 @@
-"""The comparisons that the Frontier page showed last, and the setting that each page picked in them."""
+"""The comparisons that the Frontier page showed last, and what each page chose to see of them."""
 
 import asyncio
 from collections import OrderedDict
@@ -8,6 +8,7 @@ from typing import Any
 from orchestra_app.frontier.gather import Gathered
 from orchestra_app.frontier.report import Report, report
 from orchestra_app.ui.asking import Desk
+from orchestra_app.ui.charts import Axis
 from orchestra_app.ui.sweeping import gathered
 from orchestra_app.ui.visitor import Visitor
 
@@ -33,6 +34,7 @@ class Drawings:
         self.desk = desk
         self._kept: OrderedDict[_Key, Drawing] = OrderedDict()
         self._picked: dict[str, tuple[_Key, str]] = {}
+        self._axes: dict[str, Axis] = {}
 
     async def get(self, visitor: Visitor, names: Names, *, anew: bool) -> Drawing | None:
         """Return a visitor's comparison, None without any run; raises ConfigError for what is not theirs."""
@@ -63,8 +65,17 @@ class Drawings:
         key, setting = self._picked.get(visitor.page, (None, ""))
         return setting if key == _key(visitor, names) else ""
 
+    def turn(self, visitor: Visitor, axis: object) -> None:
+        """Take note of what a page draws accuracy against."""
+        self._axes[visitor.page] = "seconds" if axis == "seconds" else "cost"
+
+    def axis(self, visitor: Visitor) -> Axis:
+        """Return what a page draws accuracy against."""
+        return self._axes.get(visitor.page, "cost")
+
     def forget(self, page: str) -> None:
         """Take note that a page was closed."""
+        self._axes.pop(page, None)
         self._picked.pop(page, None)
 
 

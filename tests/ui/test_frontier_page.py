@@ -23,7 +23,8 @@ from orchestra_app.ui.comparison import csv_link
 from orchestra_app.ui.drawings import Drawings
 from orchestra_app.ui.links import clean, wanted
 from orchestra_app.ui.pages.frontier import frontier_page
-from orchestra_app.ui.pages.frontier_shown import beside, drawn, plan_shown, traces_link
+from orchestra_app.ui.pages.frontier_shown import attached, beside, drawn, traces_link
+from orchestra_app.ui.pages.frontier_told import plan_shown
 from orchestra_app.ui.sweeping import (
     LABELLED,
     LISTED,
@@ -237,8 +238,8 @@ async def test_a_setting_stays_picked_where_the_figures_are_drawn_anew_meanwhile
         page = frontier_page(gr.BrowserState({}), [("", "rehearsal")])
     who, drawings = replace(OWNER, page="one"), Drawings(desk)
     shown = begun.definition.id, "rehearsal"
-    assert (await drawn(drawings, page, who, shown, axis="cost"))[page.details] is None
-    again = asyncio.create_task(drawn(drawings, page, who, shown, axis="cost", anew=True))
+    assert (await drawn(drawings, page, who, shown))[page.details] is None
+    again = asyncio.create_task(drawn(drawings, page, who, shown, anew=True))
     await asyncio.sleep(0)
     picked = await beside(drawings, page, who, shown, "cheapest")
     assert not again.done() and "cheapest" in str(picked[page.details])
@@ -248,6 +249,22 @@ async def test_a_setting_stays_picked_where_the_figures_are_drawn_anew_meanwhile
         assert drawings.picked(other, names) == ""
     assert (await beside(drawings, page, who, shown, "none such"))[page.details] is None
     assert drawings.picked(who, shown) == ""
+
+
+async def test_the_figures_of_a_sweep_under_way_are_drawn_anew_as_it_grows(desk: Desk):
+    begun = await launched(desk, OWNER, Form(limit=12, policies=["rules"], concurrency=1), sure=False)
+    assert isinstance(begun, Underway)
+    with gr.Blocks():
+        page = frontier_page(gr.BrowserState({}), [("", "rehearsal")])
+    who, drawings = replace(OWNER, page="one"), Drawings(desk)
+    drawings.turn(who, "seconds")
+    early, shown = 0, {}
+    async for values in attached(drawings, page, who, (begun.definition.id, "rehearsal")):
+        early += page.table in values and not begun.done
+        shown |= values
+    assert 1 <= early <= 4
+    assert 'data-status="done"' in str(shown[page.progress]) and page.problem not in shown
+    assert "seconds" in str(shown[page.chart].layout.xaxis.title.text) and len(begun.rows) == 72
 
 
 async def test_the_csv_has_a_row_for_each_setting_and_no_formula(desk: Desk):

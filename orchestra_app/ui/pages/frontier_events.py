@@ -17,9 +17,8 @@ from orchestra_app.ui.pages.frontier_shown import (
     attached,
     beside,
     drawn,
-    plan_shown,
-    preparing,
 )
+from orchestra_app.ui.pages.frontier_told import plan_shown, preparing
 from orchestra_app.ui.sweeping import Form, Planned, launched, planned, resumed
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor, token
@@ -89,14 +88,14 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
         return await arrived(desk, page, visitor(request, stored), (source, catalog), policies)
 
     async def attach(
-        request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any
+        request: gr.Request, stored: Any, source: Any, catalog: Any
     ) -> AsyncGenerator[dict[Any, Any]]:
         yield unchanged
         who = visitor(request, stored)
         if watching.asked(who.page) != f"{source} {catalog}":
             return
         watched = watching.begin(who.page, f"{source} {catalog}")
-        async with aclosing(attached(drawings, page, who, (source, catalog), axis=axis)) as shown:
+        async with aclosing(attached(drawings, page, who, (source, catalog))) as shown:
             async for values in shown:
                 if not watched():
                     return
@@ -105,13 +104,15 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     async def draw(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> dict[Any, Any]:
         who = visitor(request, stored)
         watching.begin(who.page, f"{source} {catalog}")
-        found = await drawn(drawings, page, who, (source, catalog), axis=axis, anew=True)
+        drawings.turn(who, axis)
+        found = await drawn(drawings, page, who, (source, catalog), anew=True)
         # Another may have been chosen and drawn since.
         return found if watching.asked(who.page) == f"{source} {catalog}" else unchanged
 
     async def turn(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> Any:
         who = visitor(request, stored)
-        return (await drawn(drawings, page, who, (source, catalog), axis=axis)).get(page.chart, gr.skip())
+        drawings.turn(who, axis)
+        return (await drawn(drawings, page, who, (source, catalog))).get(page.chart, gr.skip())
 
     async def pick(
         request: gr.Request, stored: Any, source: Any, catalog: Any, event: gr.EventData
@@ -174,7 +175,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     def followed(begun: Any) -> None:
         """Show a sweep from then on until it is done, and its figures."""
         pictured = begun.then(draw, [*here, page.axis], picture, **many)
-        pictured.then(attach, [*here, page.axis], [*state, *picture[:-1]], **many)
+        pictured.then(attach, here, [*state, *picture[:-1]], **many)
 
     blocks.load(None, None, None, js=CLICKS, **QUIET)
     blocks.unload(leave)

@@ -11,26 +11,27 @@ from orchestra_app.core.errors import ConfigError, OrchestraError
 from orchestra_app.frontier.definition import Sweep
 from orchestra_app.frontier.gather import Gathered
 from orchestra_app.frontier.report import Report
-from orchestra_app.frontier.sweep import RunFinished, SweepFinished, SweepStarted
 from orchestra_app.ui import choices, comparison
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.charts import Axis, frontier_chart
+from orchestra_app.ui.charts import frontier_chart
 from orchestra_app.ui.drawings import Drawing, Drawings, Names
 from orchestra_app.ui.links import link
-from orchestra_app.ui.markup import dollars, moment, seconds, tag
+from orchestra_app.ui.markup import moment, tag
 from orchestra_app.ui.pages.ask import said
 from orchestra_app.ui.pages.frontier import FrontierPage
+from orchestra_app.ui.pages.frontier_told import ended, going, told
 from orchestra_app.ui.sheet import parts
-from orchestra_app.ui.sweeping import LABELLED, Planned, every_saved, left, permitted, saved
-from orchestra_app.ui.sweeps import Underway
+from orchestra_app.ui.sweeping import LABELLED, every_saved, left, permitted, saved
 from orchestra_app.ui.texts import TEXTS
 from orchestra_app.ui.visitor import Visitor
 
 Texts = Mapping[str, str]
+FEW, GROWN = 20, 1.5
+"""Runs with which a sweep's first figures are drawn, and by how much more they are drawn anew."""
 
 
 async def drawn(
-    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, *, axis: Any, anew: bool = False
+    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, *, anew: bool = False
 ) -> dict[Any, Any]:
     """Return the figure, the table and what belongs to them; `anew`: as it stands now."""
     texts = TEXTS[visitor.language]
@@ -43,8 +44,7 @@ async def drawn(
         why = texts["frontier_empty_labelled" if names[0] == LABELLED else "frontier_empty_sweep"]
         return _empty(page) | {page.table: parts("empty", tag("p", why, class_="empty"))}
     found = drawing.found
-    along: Axis = "seconds" if axis == "seconds" else "cost"
-    figure = await asyncio.to_thread(frontier_chart, found, along, texts)
+    figure = await asyncio.to_thread(frontier_chart, found, drawings.axis(visitor), texts)
     # What was picked while this was computed is on the page already.
     picked = drawings.picked(visitor, names)
     return _empty(page) | {
@@ -134,10 +134,11 @@ async def arrived(
 
 
 async def attached(
-    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names, *, axis: Any
+    drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names
 ) -> AsyncGenerator[dict[Any, Any]]:
     """Yield how the sweep that is shown goes, until it is done and drawn, or what is left of it."""
     desk, texts, source = drawings.desk, TEXTS[visitor.language], names[0]
+    known = drawings.runs(visitor, names)
     still = {page.stop: gr.Button(visible=False), page.resume: gr.Button(visible=False)}
     if source == LABELLED:
         yield still | {page.progress: None}
@@ -151,66 +152,36 @@ async def attached(
         async with aclosing(desk.sweeps.watch(underway)) as changes:
             async for one in changes:
                 if not one.done:
-                    yield still | {page.progress: _going(one, texts), page.stop: gr.Button(visible=True)}
+                    far = still | {page.progress: going(one, texts), page.stop: gr.Button(visible=True)}
+                    yield far
+                    if (grown := len(one.rows)) >= GROWN * max(known, FEW):
+                        known = grown
+                        yield far | await _anew(drawings, page, visitor, names)
     except OrchestraError as error:
         yield still | {page.progress: said(str(error))}
         return
     finished = underway.ended is not None and underway.ended.status == "done"
     again = gr.Button(visible=not finished and _may(desk, visitor, made.catalog.name))
-    end = still | {page.progress: _ended(underway, texts), page.resume: again}
+    end = still | {page.progress: ended(underway, texts), page.resume: again}
     yield end
-    if drawings.runs(visitor, names) != len(underway.rows):
-        picture = await drawn(drawings, page, visitor, names, axis=axis, anew=True)
-        picture.pop(page.problem, None)
+    if known != len(underway.rows):
         # A page may miss an update that the next one overtakes.
-        yield end | picture
+        yield end | await _anew(drawings, page, visitor, names)
+
+
+async def _anew(drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names) -> dict[Any, Any]:
+    shown = await drawn(drawings, page, visitor, names, anew=True)
+    shown.pop(page.problem, None)
+    return shown
 
 
 async def _standing(desk: Desk, page: FrontierPage, visitor: Visitor, made: Sweep) -> dict[Any, Any]:
     texts, rest = TEXTS[visitor.language], await left(desk, made)
     if not rest:
         return {page.progress: None}
-    told = texts["frontier_left"].format(left=f"{rest:,}", total=f"{made.total:,}")
+    line = texts["frontier_left"].format(left=f"{rest:,}", total=f"{made.total:,}")
     may = _may(desk, visitor, made.catalog.name)
-    return {page.progress: _told(told), page.resume: gr.Button(visible=may)}
-
-
-def plan_shown(plan: Planned, texts: Texts) -> dict[str, Any]:
-    """Return what is said of a sweep before it is launched."""
-    made, outlook = plan.sweep, plan.outlook
-    line = texts["frontier_plan"].format(
-        runs=f"{outlook.runs:,}",
-        questions=f"{len(made.questions):,}",
-        settings=len(made.settings),
-        repeats=made.repeats,
-        likely=dollars(outlook.likely, 2),
-        most=dollars(outlook.most, 2),
-        time=texts["frontier_about"].format(time=clock(outlook.seconds)),
-        cap="–" if made.cap is None else dollars(made.cap, 2),
-        money=texts["frontier_no_money" if made.simulated else "frontier_real_money"],
-    )
-    open_ones = len(made.questions) - plan.answered
-    notes = [] if outlook.known else [texts["frontier_plan_unknown"]]
-    notes += [texts["frontier_plan_unanswered"].format(count=open_ones)] if open_ones else []
-    refused = None
-    if plan.refused:
-        rows = [tag("li", tag("bdi", sentence)) for sentence in plan.refused[:8]]
-        title = texts["frontier_plan_refused"].format(count=len(plan.refused))
-        refused = tag("div", title, tag("ul", *rows), class_="notice refused")
-    return parts(
-        "plan",
-        tag("p", line, class_="plan", data_runs=outlook.runs),
-        *(tag("p", note, class_="notice") for note in notes),
-        *([refused] if refused else []),
-    )
-
-
-def clock(value: float) -> str:
-    """Return a duration in seconds, or in hours and minutes where it is long."""
-    if value < 100:
-        return seconds(value)
-    minutes = round(value / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+    return {page.progress: told(line), page.resume: gr.Button(visible=may)}
 
 
 def _empty(page: FrontierPage) -> dict[Any, Any]:
@@ -259,44 +230,3 @@ def _may(desk: Desk, visitor: Visitor, catalog: str) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def _going(one: Underway, texts: Texts) -> dict[str, Any]:
-    match one.progress:
-        case RunFinished(done=done, total=total, spent=spent, seconds_left=rest):
-            time = clock(rest)
-        case SweepStarted(done=done, total=total, spent=spent):
-            time = "…"
-        case _:
-            return preparing(texts)
-    cap = one.definition.cap
-    line = texts["frontier_progress"].format(
-        done=f"{done:,}",
-        total=f"{total:,}",
-        spent=dollars(spent),
-        cap="–" if cap is None else dollars(cap, 2),
-        time=time,
-    )
-    bar = tag("progress", value=done, max=total, aria_label=line)
-    return parts("progress", bar, tag("p", line, class_="told", data_done=done))
-
-
-def preparing(texts: Texts) -> dict[str, Any]:
-    """Return what is said of a sweep that has just been launched."""
-    return _told(texts["frontier_preparing"])
-
-
-def _ended(one: Underway, texts: Texts) -> dict[str, Any]:
-    match one.ended:
-        case SweepFinished(status=status, done=done, total=total, spent=spent):
-            line = texts[f"frontier_{status}"].format(
-                done=f"{done:,}", total=f"{total:,}", spent=dollars(spent)
-            )
-            return _told(line, done=done, status=status)
-        case None:
-            return said(one.error or "")
-
-
-def _told(line: str, **facts: Any) -> dict[str, Any]:
-    named = {f"data_{name}": value for name, value in facts.items()}
-    return parts("told", tag("p", line, class_="told", role="status", **named))
