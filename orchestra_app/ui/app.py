@@ -92,7 +92,7 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
         if event.show_progress == "hidden":
             event.show_progress_on = []
         if event.fn and event.trigger_mode == "once":
-            event.trigger_mode = _taken(blocks, event)
+            event.trigger_mode = _taken(event)
         if event.renderable and event.fn:
             event.fn = _whole(event.fn)
     blocks.queue(max_size=64, default_concurrency_limit=None)
@@ -101,12 +101,14 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
     return blocks
 
 
-def _taken(blocks: gr.Blocks, event: Any) -> str:
-    """Return what becomes of an event that comes while its like is under way: that of a button is ignored."""
+def _taken(event: Any) -> str:
+    """Return what becomes of an event that comes while its like is under way; what nobody chose is ignored.
+
+    Two listeners of one event must not both wait: each would wake the other for ever.
+    """
     if event.trigger_after is not None:
         return "multiple"
-    tabs = {target for target, _ in event.targets if isinstance(blocks.blocks.get(target), gr.Tab)}
-    chosen = [kind == "input" or (kind == "select" and target in tabs) for target, kind in event.targets]
+    chosen = [kind == "input" for _, kind in event.targets]
     return "always_last" if chosen and all(chosen) else "once"
 
 

@@ -43,13 +43,18 @@ class _Mark:
     """[2, corners] in the axis' units and accuracy."""
 
 
+def drawable(found: Report) -> bool:
+    """Return whether a report has enough for a figure."""
+    return found.frontier.cloud is not None and bool(found.judged)
+
+
 def frontier_chart(found: Report, axis: Axis, texts: Texts) -> Any:
     """Return the figure of a report, or None where it has nothing to draw.
 
     Each point's customdata is its setting; `layout.meta.provenance` is what goes with the figure.
     """
     cloud = found.frontier.cloud
-    if cloud is None or not found.judged:
+    if cloud is None or not drawable(found):
         return None
     # Loaded only here: the page starts without it.
     from plotly import graph_objects as go

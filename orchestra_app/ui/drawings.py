@@ -28,7 +28,7 @@ class Drawing:
 
 
 class Drawings:
-    """The comparisons that were shown last, by who saw them."""
+    """The comparisons that were shown last, by who saw them; and by page its axis and what it picked."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk

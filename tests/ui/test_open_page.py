@@ -64,21 +64,21 @@ async def test_what_is_chosen_while_its_like_is_under_way_is_not_left_out_but_a_
     workspace = await Workspace.open()
     try:
         page = build(workspace)
-        taken: dict[str, set[str]] = {}
+        taken: dict[tuple[str, str], list[str]] = {}
         for event in page.fns.values():
-            for target, kind in event.targets:
-                name = getattr(page.blocks.get(target), "elem_id", None) if target else kind
-                taken.setdefault(f"{name} {kind}", set()).add(event.trigger_mode)
-            if event.renderable:
-                # Gradio may tell twice of a state's change, and what is drawn twice loses what was set on it.
-                assert not any(isinstance(page.blocks[target or 0], gr.State) for target, _ in event.targets)
-        assert taken["frontier-source input"] == taken["train-catalog input"] == {"always_last"}
-        assert all(
-            event.trigger_mode == "multiple"
-            for event in page.fns.values()
-            if event.trigger_after and event.fn
-        )
-        assert taken["frontier-launch click"] == taken["delete-yes click"] == {"once"}
+            for target, kind in event.targets if event.fn else ():
+                name = str(getattr(page.blocks.get(target or -1), "elem_id", None) or target)
+                taken.setdefault((name, kind), []).append(str(event.trigger_mode))
+            # Gradio may tell twice of a state's change, and what is drawn twice loses what was set on it.
+            assert not (event.renderable and isinstance(page.blocks[event.targets[0][0] or -1], gr.State))
+        assert taken["frontier-source", "input"] == taken["train-catalog", "input"] == ["always_last"]
+        assert taken["frontier-launch", "click"] == taken["delete-yes", "click"] == ["once"]
+        assert {event.trigger_mode for event in page.fns.values() if event.trigger_after and event.fn} == {
+            "multiple"
+        }
+        # Of two listeners that wait until the other is done, each would wake the other for ever.
+        del taken["None", "then"]
+        assert {name: modes for name, modes in taken.items() if modes.count("always_last") > 1} == {}
     finally:
         await workspace.aclose()
 
@@ -147,15 +147,22 @@ async def test_a_trace_whose_opening_is_told_twice_draws_its_mixer_once():
             session_hash="one", headers={"host": "localhost"}, client=SimpleNamespace(host="127.0.0.1")
         )
 
-        async def told(trace_id: str) -> object:
-            session[settle.inputs[0]._id] = trace_id
-            await page.process_api(settle, [None, None], state=session, request=asked)
-            return session[mixed._id]
+        signal = [each.elem_id for each in settle.outputs].index("study-mixing")
 
-        first = await told(run.id)
-        assert isinstance(first, Mixed) and await told(run.id) is first
-        assert await told("") is None and await told("none such") is None
-        assert isinstance(await told(run.id), Mixed)
+        async def told(trace_id: str) -> tuple[Any, Any]:
+            """Return for what the mixer is drawn, and what the page is sent to draw it."""
+            session[settle.inputs[0]._id] = trace_id
+            done = await page.process_api(settle, [None, None], state=session, request=asked)
+            return session[mixed._id], done["data"][signal]
+
+        first, sent = await told(run.id)
+        again, nothing = await told(run.id)
+        assert isinstance(first, Mixed) and again is first and "key" in sent and "key" not in nothing
+        for other in ("", "none such"):
+            gone, sent_then = await told(other)
+            assert gone is None and sent_then is None
+        back, anew = await told(run.id)
+        assert isinstance(back, Mixed) and anew["key"] != sent["key"]
     finally:
         await workspace.aclose()
 

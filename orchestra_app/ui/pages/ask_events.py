@@ -144,7 +144,8 @@ def wire_ask(blocks: gr.Blocks, desk: Desk, page: AskPage, *, tab: gr.Tab) -> No
     # With the old catalogue's form go the events that followed its run.
     again = changed.then(attach_again, here, page.view.outputs, postprocess=False, **many)
     again.then(free, here, [page.ask, page.stop], **QUIET)
-    page.settings.catalog.change(lambda: None, None, page.problem, **QUIET)
+    # Of two that wait until the other is done, each would wake the other for ever.
+    page.settings.catalog.change(lambda: None, None, page.problem, trigger_mode="multiple", **QUIET)
     picked = [page.settings.catalog, page.settings.policy]
     tab.select(offer, picked, [page.settings.policy, page.problem], **many)
     page.stop.click(stop, here, None, **QUIET)

@@ -17,6 +17,7 @@ from orchestra_app.ui.pages.frontier_shown import (
     attached,
     beside,
     drawn,
+    turned,
 )
 from orchestra_app.ui.pages.frontier_told import plan_shown, preparing
 from orchestra_app.ui.sweeping import Form, Planned, launched, planned, resumed
@@ -109,10 +110,10 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
         # Another may have been chosen and drawn since.
         return found if watching.asked(who.page) == f"{source} {catalog}" else unchanged
 
-    async def turn(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> Any:
+    async def turn(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> dict[Any, Any]:
         who = visitor(request, stored)
         drawings.turn(who, axis)
-        return (await drawn(drawings, page, who, (source, catalog))).get(page.chart, gr.skip())
+        return await turned(drawings, page, who, (source, catalog))
 
     async def pick(
         request: gr.Request, stored: Any, source: Any, catalog: Any, event: gr.EventData
@@ -183,7 +184,7 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
     followed(tab.select(arrive, [*here, form.policies], menus, **many))
     followed(page.catalog.input(arrive, [*here, form.policies], menus, **many))
     followed(page.source.input(lambda: None, None, page.problem, **QUIET))
-    page.axis.input(turn, [*here, page.axis], page.chart, **many)
+    page.axis.input(turn, [*here, page.axis], [page.chart, page.problem], **many)
     page.table.select(pick, here, [page.table, page.details, page.problem], trigger_mode="multiple", **many)
     page.png.click(None, None, None, js=PNG, **QUIET)
     changed = [field.change for field in form.fields] + [page.catalog.change]

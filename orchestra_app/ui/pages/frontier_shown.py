@@ -13,7 +13,7 @@ from orchestra_app.frontier.gather import Gathered
 from orchestra_app.frontier.report import Report
 from orchestra_app.ui import choices, comparison
 from orchestra_app.ui.asking import Desk
-from orchestra_app.ui.charts import frontier_chart
+from orchestra_app.ui.charts import drawable, frontier_chart
 from orchestra_app.ui.drawings import Drawing, Drawings, Names
 from orchestra_app.ui.links import link
 from orchestra_app.ui.markup import moment, tag
@@ -56,6 +56,18 @@ async def drawn(
         page.health: parts("health", comparison.health_table(found, texts)),
         page.health_box: gr.Accordion(visible=True, open=_alarmed(found)),
     }
+
+
+async def turned(drawings: Drawings, page: FrontierPage, visitor: Visitor, names: Names) -> dict[Any, Any]:
+    """Return the figure against the axis that the page has now."""
+    try:
+        drawing = await drawings.get(visitor, names, anew=False)
+    except OrchestraError as error:
+        return {page.problem: said(str(error))}
+    if drawing is None:
+        return {page.chart: None}
+    axis, texts = drawings.axis(visitor), TEXTS[visitor.language]
+    return {page.chart: await asyncio.to_thread(frontier_chart, drawing.found, axis, texts)}
 
 
 async def beside(
@@ -209,7 +221,7 @@ def _caption(found: Report, texts: Texts, *, drawn: bool) -> dict[str, Any]:
 
 def _table(found: Report, texts: Texts, *, picked: str) -> dict[str, Any]:
     notes = [tag("p", note.said(texts), class_="notice") for note in found.notes]
-    if found.frontier.cloud is None or not found.judged:
+    if not drawable(found):
         notes.append(tag("p", texts["frontier_few"], class_="notice"))
         notes.append(tag("p", found.provenance(texts), class_="provenance"))
     hint = tag("p", texts["frontier_pick_hint"], class_="quiet")

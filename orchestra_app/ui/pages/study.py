@@ -39,7 +39,7 @@ class Study:
     mixed: gr.State
     """What the mixer is drawn for, see `study_shown.Mixed`; None: for nothing."""
     mixing: gr.HTML
-    """Shows nothing; it changes once for each mixer that is to be drawn, see `sheet.signal`."""
+    """Shows nothing; it changes once for each mixer that is to be drawn or to go, see `sheet.signal`."""
     weights: gr.State
     """Where the mixer's sliders stand, by name: the mixer itself is drawn anew for every trace."""
     begun: gr.HTML

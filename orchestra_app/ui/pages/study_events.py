@@ -82,8 +82,7 @@ def wire_study(
             shown = await opened(desk, study, who, trace_id) if trace_id else hidden(study)
         except OrchestraError:
             # The page itself tells of a trace that cannot be opened.
-            settled.pop(who.page, None)
-            return hidden(study)
+            shown = hidden(study)
         return shown if settled.get(who.page) == trace_id else unchanged
 
     def leave(request: gr.Request) -> None:
