@@ -102,9 +102,10 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
 
 
 def _taken(event: Any) -> str:
-    """Return what becomes of an event that comes while its like is under way; what nobody chose is ignored.
+    """Return what becomes of an event that comes while its like is under way.
 
-    Two listeners of one event must not both wait: each would wake the other for ever.
+    What follows another event runs, a menu's last choice waits, and all else is ignored. Two listeners of
+    one event must not both wait: each would wake the other for ever.
     """
     if event.trigger_after is not None:
         return "multiple"

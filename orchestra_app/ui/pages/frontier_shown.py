@@ -131,9 +131,9 @@ async def arrived(
         return {page.problem: said(str(error))}
     offered = [(texts["frontier_labelled"], LABELLED), *((_titled(each), each.id) for each in mine)]
     running = desk.sweeps.running()
-    turned = launched or (running and running.definition.id)
-    if turned in {name for _, name in offered}:
-        menu = gr.Dropdown(offered, value=turned)
+    wanted = launched or (running and running.definition.id)
+    if wanted in {name for _, name in offered}:
+        menu = gr.Dropdown(offered, value=wanted)
     else:
         menu = choices.menu(offered, source, LABELLED)
     usable = choices.policies([entry for entry in entries if entry.reason is None])
