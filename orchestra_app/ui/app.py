@@ -18,7 +18,7 @@ from orchestra_app.sandbox import start_early
 from orchestra_app.ui.api import wire_api
 from orchestra_app.ui.asking import Desk
 from orchestra_app.ui.pages.addresses import wire_addresses
-from orchestra_app.ui.pages.ask import ask_page
+from orchestra_app.ui.pages.ask import QUIET, ask_page
 from orchestra_app.ui.pages.ask_events import wire_ask
 from orchestra_app.ui.pages.blind import blind_page
 from orchestra_app.ui.pages.blind_events import wire_blind
@@ -77,6 +77,8 @@ def build(workspace: Workspace, *, host: str = "127.0.0.1") -> gr.Blocks:
                 shown = catalog_page(browser, names)
         for each in (asking.mixing, kept.study.mixing):
             each.render()
+        # page.js presses it where an event waits for a stream of messages that has ended.
+        gr.Button(visible="hidden", elem_id="wake").click(lambda: None, None, None, **QUIET)
         wire_ask(blocks, desk, asking, tab=ask_tab)
         wire_traces(blocks, desk, kept, tabs=tabs, tab=traces_tab)
         wire_queue(desk, waiting, tabs=(traces_tab, label_tab))

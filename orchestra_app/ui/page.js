@@ -13,7 +13,25 @@ texts => {
   JSON.parse = (...given) => {
     const read = parse(...given);
     unkept(read?.output?.render_config?.dependencies);
+    follow(read);
     return read;
+  };
+  // Its server ends the stream of messages with a page's last event. One that joins before the page has read that
+  // takes the stream for open, and its messages wait for ever: another event makes Gradio open it again.
+  const joined = new Set(), ended = new Set(), request = window.fetch;
+  window.fetch = async (...given) => {
+    const response = await request(...given);
+    if (String(given[0]?.url ?? given[0]).includes('/queue/join')) {
+      response.clone().json().then(({ event_id: id }) => id && !ended.delete(id) && joined.add(id), () => {});
+    }
+    return response;
+  };
+  const follow = read => {
+    if (read?.msg === 'process_completed' && !joined.delete(read.event_id)) ended.add(read.event_id);
+    if (read?.msg === 'close_stream') setTimeout(() => {
+      if (joined.size) document.querySelector('#wake')?.click();
+      joined.clear();
+    });
   };
   // It closes its stream when the page is being left, and would then say on it that the server is lost.
   addEventListener('beforeunload', () => document.documentElement.classList.add('leaving'));

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from page_server import free_port, served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -29,6 +29,32 @@ def opened(page: Page, address: str) -> Page:
 def ask_by_key(page: Page) -> None:
     page.locator("#question textarea").fill(SUM)
     page.locator("#ask").press("Enter")
+
+
+def test_an_event_that_joins_while_the_stream_of_messages_ends_is_answered(page: Page, address: str):
+    opened(page, address)
+    page.locator("#question textarea").fill(SUM)
+    # Until nothing is asked of the server any more.
+    page.wait_for_timeout(1500)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            # The server has ended this stream by then, and the page does not know yet.
+            held.append((route, route.fetch()))
+
+    page.route("**/queue/data?*", hold)
+    page.locator("#prefer-gpt-5-mini input[type=number]").fill("0.7")
+    page.locator("#prefer-gpt-5-mini input[type=number]").press("Tab")
+    while not held:
+        page.wait_for_timeout(50)
+    with page.expect_response("**/queue/join*"):
+        page.locator("#ask").click()
+    route, response = held[0]
+    route.fulfill(response=response)
+    expect(page.locator("#answer .outcome")).to_have_attribute("data-status", "answered", timeout=SLOW)
 
 
 def test_a_page_that_outlived_its_server_says_so_and_keeps_the_question(plain: Page, tmp_path: Path):
