@@ -16,7 +16,7 @@ texts => {
     follow(read);
     return read;
   };
-  // Its server ends the stream of messages with a page's last event. One that joins before the page has read that
+  // Gradio's server ends the stream of messages with a page's last event. One that joins before the page has read that
   // takes the stream for open, and its messages wait for ever: another event makes Gradio open it again.
   const joined = new Set(), ended = new Set(), request = window.fetch;
   window.fetch = async (...given) => {

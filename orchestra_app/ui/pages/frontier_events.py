@@ -92,10 +92,10 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
         request: gr.Request, stored: Any, source: Any, catalog: Any
     ) -> AsyncGenerator[dict[Any, Any]]:
         yield unchanged
-        who = visitor(request, stored)
-        if watching.asked(who.page) != f"{source} {catalog}":
+        who, named = visitor(request, stored), f"{source} {catalog}"
+        if watching.asked(who.page) != named:
             return
-        watched = watching.begin(who.page, f"{source} {catalog}")
+        watched = watching.begin(who.page, named)
         async with aclosing(attached(drawings, page, who, (source, catalog))) as shown:
             async for values in shown:
                 if not watched():
@@ -103,12 +103,12 @@ def wire_frontier(blocks: gr.Blocks, desk: Desk, page: FrontierPage, *, tab: gr.
                 yield values
 
     async def draw(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> dict[Any, Any]:
-        who = visitor(request, stored)
-        watching.begin(who.page, f"{source} {catalog}")
+        who, named = visitor(request, stored), f"{source} {catalog}"
+        watching.begin(who.page, named)
         drawings.turn(who, axis)
         found = await drawn(drawings, page, who, (source, catalog), anew=True)
         # Another may have been chosen and drawn since.
-        return found if watching.asked(who.page) == f"{source} {catalog}" else unchanged
+        return found if watching.asked(who.page) == named else unchanged
 
     async def turn(request: gr.Request, stored: Any, source: Any, catalog: Any, axis: Any) -> dict[Any, Any]:
         who = visitor(request, stored)

@@ -44,7 +44,7 @@ async def drawn(
         why = texts["frontier_empty_labelled" if names[0] == LABELLED else "frontier_empty_sweep"]
         return _empty(page) | {page.table: parts("empty", tag("p", why, class_="empty"))}
     found = drawing.found
-    figure = await asyncio.to_thread(frontier_chart, found, drawings.axis(visitor), texts)
+    figure = await _figure(drawings, visitor, drawing)
     # What was picked while this was computed is on the page already.
     picked = drawings.picked(visitor, names)
     return _empty(page) | {
@@ -66,8 +66,12 @@ async def turned(drawings: Drawings, page: FrontierPage, visitor: Visitor, names
         return {page.problem: said(str(error))}
     if drawing is None:
         return {page.chart: None}
-    axis, texts = drawings.axis(visitor), TEXTS[visitor.language]
-    return {page.chart: await asyncio.to_thread(frontier_chart, drawing.found, axis, texts)}
+    return {page.chart: await _figure(drawings, visitor, drawing)}
+
+
+async def _figure(drawings: Drawings, visitor: Visitor, drawing: Drawing) -> Any:
+    texts = TEXTS[visitor.language]
+    return await asyncio.to_thread(frontier_chart, drawing.found, drawings.axis(visitor), texts)
 
 
 async def beside(
